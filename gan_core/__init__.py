@@ -1,0 +1,17 @@
+"""The engine of GAN Playground: torch and numpy, no user interface."""
+
+from .config import GANConfig
+from .data import DATASETS
+from .errors import ConfigError, DataError, DivergedError, PlaygroundError, RunError
+from .losses import LOSSES
+from .metrics import METRICS
+from .networks import NETWORKS
+from .optim import OPTIMIZERS
+from .penalties import PENALTIES
+from .presets import PAIRS, PRESETS
+from .runner import Runner
+from .store import RunStore
+from .trainer import Trainer
+
+__all__ = ["DATASETS", "LOSSES", "METRICS", "NETWORKS", "OPTIMIZERS", "PAIRS", "PENALTIES", "PRESETS", "ConfigError",
+           "DataError", "DivergedError", "GANConfig", "PlaygroundError", "RunError", "RunStore", "Runner", "Trainer"]

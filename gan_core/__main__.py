@@ -1,0 +1,172 @@
+"""The command line: python -m gan_core presets | train | resume | runs | sample.
+
+With --json a command prints exactly one JSON object on standard output. The exit code is 0 only when the command did
+what it was asked; otherwise a one-line reason stands on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .config import GANConfig
+from .errors import ConfigError, PlaygroundError, RunError
+from .frames import png_grid
+from .presets import PRESETS, read_config
+from .runner import Runner
+from .store import Run, RunStore
+from .trainer import Trainer
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gan_core", description="Train and look at GANs without a screen.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        if name != "presets":
+            sub.add_argument("--runs", metavar="DIR", help="folder of runs (default: GAN_PLAYGROUND_RUNS or runs/)")
+        return sub
+
+    command("presets", "List the ready recipes.")
+    train = command("train", "Train a preset or a config from a JSON file.")
+    train.add_argument("config", metavar="PRESET_OR_CONFIG.json")
+    train.add_argument("--set", action="append", default=[], metavar="name=value", help="change a setting; may be repeated")
+    train.add_argument("--steps", type=int, metavar="N", help="generator steps, instead of the config's")
+    train.add_argument("--name", default="", help="what to call the run")
+    resume = command("resume", "Go on with a run that was stopped, interrupted or failed.")
+    resume.add_argument("run", metavar="RUN")
+    command("runs", "List the runs, newest first.")
+    sample = command("sample", "Write samples of a run: PNG for images, CSV for points.")
+    sample.add_argument("run", metavar="RUN")
+    sample.add_argument("--step", type=int, help="a kept step (default: the latest)")
+    sample.add_argument("-n", type=int, default=64, help="how many (default: 64)")
+    sample.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
+    sample.add_argument("--member", type=int, default=0, help="which member of the run (default: 0)")
+    sample.add_argument("-o", "--out", type=Path, help="file to write (default: RUN-STEP.png or .csv here)")
+    return parser
+
+
+def _print(as_json: bool, values: dict, lines: list[str]) -> None:
+    print(json.dumps(values) if as_json else "\n".join(lines))
+
+
+def presets(args: argparse.Namespace) -> None:
+    """List the presets."""
+    _print(args.json, {"presets": {name: {"title": p.title, "text": p.text, "config": p.config.changed()}
+                                   for name, p in PRESETS.items()}},
+           [f"{name:12} {p.text}" for name, p in PRESETS.items()])
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train a new run to its end."""
+    changes = dict(_assignment(text) for text in args.set)
+    if args.steps is not None:
+        changes["steps"] = args.steps
+    config = read_config(args.config).but(**changes)
+    runner = Runner(RunStore(args.runs))
+    _follow(args, runner, runner.start(config, args.name))
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text} is not understood: expected name=value, for example --set lr_g=0.0002.")
+    return name.strip(), value.strip()
+
+
+def resume(args: argparse.Namespace) -> None:
+    """Take up a run from its last checkpoint."""
+    runner = Runner(RunStore(args.runs))
+    runner.resume(args.run)
+    _follow(args, runner, args.run)
+
+
+def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
+    """Show progress until the run ends; succeed only if it is finished."""
+    store = runner.store
+    quiet = args.json or not sys.stderr.isatty()
+    with tqdm(total=store.get(run).steps, unit="step", disable=quiet, dynamic_ncols=True) as bar:
+        try:
+            while not runner.wait(run, 0.2):
+                row = store.get(run)
+                bar.update(row.step - bar.n)
+                bar.set_postfix_str(row.message or ", ".join(f"{k} {v[0]:.3g}" for k, v in row.metrics.items()))
+                if problem := runner.problem(run):
+                    raise RunError(problem.replace("press Resume", f"type: python -m gan_core resume {run}"))
+        except KeyboardInterrupt:
+            runner.shutdown()
+            print(f"\nInterrupted at step {store.get(run).step:,}. Go on with: python -m gan_core resume {run}", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        bar.update(store.get(run).step - bar.n)
+    row = store.get(run)
+    if row.status == "finished":
+        _print(args.json, _summary(row), [f"{row.name}: finished, {row.step:,} steps in {row.seconds:.1f} s. Run {run}",
+                                          *(f"  {name}: {value[0]:.4g}" for name, value in row.metrics.items())])
+        return
+    raise RunError(f"Run {run} is {row.status} at step {row.step:,}. {row.message}")
+
+
+def _summary(row: Run) -> dict:
+    several = len(row.configs) > 1
+    return {"run": row.id, "name": row.name, "status": row.status, "step": row.step, "steps": row.steps,
+            "seconds": round(row.seconds, 3), "rate": round(row.step / row.seconds, 1) if row.seconds else 0.0,
+            "message": row.message, "metrics": row.metrics if several else {k: v[0] for k, v in row.metrics.items()},
+            "config": row.config.changed()}
+
+
+def runs(args: argparse.Namespace) -> None:
+    """List the runs of a store."""
+    rows = RunStore(args.runs).runs()
+    lines = [f"{r.id}  {r.status:11} {r.step:>9,}/{r.steps:<9,}  {r.name}" for r in rows]
+    _print(args.json, {"runs": [_summary(r) for r in rows]},
+           lines or ["No runs yet. Start one with: python -m gan_core train ring"])
+
+
+def sample(args: argparse.Namespace) -> None:
+    """Write samples to a file."""
+    if not 1 <= args.n <= 100_000:
+        raise RunError(f"-n {args.n} is out of range: expected 1 to 100,000 samples.")
+    store = RunStore(args.runs)
+    row = store.get(args.run)
+    state = store.load_checkpoint(args.run, args.step)
+    trainer = Trainer([GANConfig.parse(c) for c in state["configs"]])
+    trainer.load_state_dict(state)
+    images = trainer.sample(args.n, member=args.member, seed=args.seed)
+    points = images.dim() == 2
+    out = args.out or Path(f"{row.id}-{state['step']}.{'csv' if points else 'png'}")
+    try:
+        if points:
+            out.write_text("x,y\n" + "".join(f"{x:.6g},{y:.6g}\n" for x, y in images.tolist()))
+        else:
+            out.write_bytes(png_grid(images, max(1, round(args.n**0.5))))
+    except OSError as error:
+        raise RunError(f"{out} cannot be written ({error.strerror}). Choose another file with --out.") from error
+    _print(args.json, {"run": row.id, "step": state["step"], "n": args.n, "file": str(out)}, [f"{args.n} samples in {out}"])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        {"presets": presets, "train": train, "resume": resume, "runs": runs, "sample": sample}[args.command](args)
+    except PlaygroundError as error:
+        print(f"{args.command}: {error}", file=sys.stderr)
+        return FAILED
+    except sqlite3.Error as error:
+        print(f"{args.command}: the folder of runs cannot be used ({error}). Free some space there, or name another "
+              f"with --runs.", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

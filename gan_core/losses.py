@@ -1,0 +1,90 @@
+"""LOSSES: what the discriminator and the generator minimise, per sample, on logits.
+
+`real` and `fake` are the discriminator's logits, (E, B): members, batch. Every loss returns (E, B) and mixes neither
+members nor, except where it pairs real and fake of one index (RpGAN), samples. The trainer takes the mean over B.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One objective. `d(real, fake)` and `g(fake, real)` map logits (E, B) to a loss for each sample, (E, B).
+
+    Attributes:
+        paired: the generator's loss reads the real logits too, so they must be computed in its step.
+        binary: a cross-entropy on the label "real", to which one-sided label smoothing applies.
+    """
+
+    d: Callable[[Tensor, Tensor], Tensor]
+    g: Callable[[Tensor, Tensor], Tensor]
+    title: str
+    formula: str
+    source: str
+    paired: bool = False
+    binary: bool = False
+
+
+def _d_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-real) + softplus(fake)
+
+
+def _g_minimax(fake: Tensor, real: Tensor) -> Tensor:
+    return -softplus(fake)
+
+
+def _g_nonsaturating(fake: Tensor, real: Tensor) -> Tensor:
+    return softplus(-fake)
+
+
+def _d_least_squares(real: Tensor, fake: Tensor) -> Tensor:
+    return ((real - 1).square() + fake.square()) / 2
+
+
+def _g_least_squares(fake: Tensor, real: Tensor) -> Tensor:
+    return (fake - 1).square() / 2
+
+
+def _d_hinge(real: Tensor, fake: Tensor) -> Tensor:
+    return relu(1 - real) + relu(1 + fake)
+
+
+def _d_wasserstein(real: Tensor, fake: Tensor) -> Tensor:
+    return fake - real
+
+
+def _g_linear(fake: Tensor, real: Tensor) -> Tensor:
+    return -fake
+
+
+def _d_relativistic(real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(fake - real)
+
+
+def _g_relativistic(fake: Tensor, real: Tensor) -> Tensor:
+    return softplus(real - fake)
+
+
+LOSSES: dict[str, Loss] = {
+    "nonsaturating": Loss(
+        _d_cross_entropy, _g_nonsaturating, "Non-saturating",
+        "D: softplus(-r) + softplus(f);  G: softplus(-f)", "Goodfellow et al. 2014, section 3", binary=True),
+    "wasserstein": Loss(
+        _d_wasserstein, _g_linear, "Wasserstein", "D: f - r;  G: -f", "Arjovsky et al. 2017, algorithm 1"),
+    "minimax": Loss(
+        _d_cross_entropy, _g_minimax, "Minimax (saturating)",
+        "D: softplus(-r) + softplus(f);  G: -softplus(f)", "Goodfellow et al. 2014, equation 1", binary=True),
+    "least_squares": Loss(
+        _d_least_squares, _g_least_squares, "Least squares",
+        "D: ((r - 1)² + f²) / 2;  G: (f - 1)² / 2", "Mao et al. 2017, equation 2, on logits"),
+    "hinge": Loss(
+        _d_hinge, _g_linear, "Hinge", "D: relu(1 - r) + relu(1 + f);  G: -f",
+        "Lim and Ye 2017; Miyato et al. 2018, section 2"),
+    "relativistic": Loss(
+        _d_relativistic, _g_relativistic, "Relativistic, paired",
+        "D: softplus(-(r - f));  G: softplus(-(f - r))", "Jolicoeur-Martineau 2018; Huang et al. 2024", paired=True),
+}

@@ -1,0 +1,76 @@
+"""PRESETS: recipes that work, and pairs of one that fails and one that holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import GANConfig
+from .errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named recipe: what a person will see, and its config."""
+
+    title: str
+    text: str
+    config: GANConfig
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two recipes with one seed, the first of which fails where the second holds."""
+
+    title: str
+    text: str
+    fails: GANConfig
+    holds: GANConfig
+
+    def difference(self) -> dict[str, tuple]:
+        """Fields in which the two differ: name -> (value that fails, value that holds)."""
+        a, b = self.fails.model_dump(), self.holds.model_dump()
+        return {name: (a[name], b[name]) for name in a if a[name] != b[name]}
+
+
+_CONV = {"network": "dcgan", "latent_dim": 64, "batch_size": 64, "lr_g": 2e-4, "lr_d": 2e-4, "ema_decay": 0.99}
+
+PRESETS: dict[str, Preset] = {
+    "ring": Preset(
+        "Ring of eight", "Eight islands on a circle. Watch the orange points find all eight within seconds.",
+        GANConfig(dataset="ring8", steps=5000)),
+    "grid": Preset(
+        "Grid of 25", "Twenty-five tiny islands. Coverage comes first, precision much later, if at all.",
+        GANConfig(dataset="grid25", steps=10_000)),
+    "swiss_roll": Preset(
+        "Swiss roll", "One thin spiral: no modes to lose, but a shape that a smooth generator finds hard.",
+        GANConfig(dataset="swiss_roll", steps=10_000)),
+    "digits": Preset(
+        "Digits", "Small handwritten digits, 8 × 8, learnt in about a minute on a laptop.",
+        GANConfig(dataset="digits", width=32, steps=3000, **_CONV)),
+    "mnist": Preset(
+        "MNIST", "The classic, 28 × 28. First strokes after seconds, digits after minutes.",
+        GANConfig(dataset="mnist", width=32, steps=5000, **_CONV)),
+}
+
+PAIRS: dict[str, Pair] = {}
+
+
+def read_config(name_or_path: str) -> GANConfig:
+    """The preset of this name, or the config in this JSON file.
+
+    Raises:
+        ConfigError: neither exists, or the file holds no valid config.
+    """
+    if name_or_path in PRESETS:
+        return PRESETS[name_or_path].config
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ConfigError(f"There is no preset and no file {name_or_path}. The presets are: {', '.join(PRESETS)}.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as JSON ({error}). A config looks like "
+                          f'{{"dataset": "ring8", "steps": 2000}}.') from error
+    return GANConfig.parse(values)

@@ -1,0 +1,299 @@
+"""Runner: trains runs in background threads and hands commands to them.
+
+One thread trains one run, or a pair of runs step by step in turn. At most `slots` threads train at once; the others
+wait in a queue, first come first served. A paused run gives its slot away. Commands go through the store, so it makes
+no difference whether a page, the command line or another process gives them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .config import METAS, GANConfig
+from .errors import ConfigError, RunError
+from .session import Session
+from .store import LIVE, RESUMABLE, RunStore
+from .trainer import check_members, pick_device
+
+POLL_SECONDS = 0.2  # how long a command from another process may go unnoticed
+JOIN_SECONDS = 30
+COMMANDS = ("pause", "resume", "step", "stop", "set")
+
+
+class Runner:
+    """Trains the runs of a store. One for each process; `shutdown` is called when the process ends.
+
+    Args:
+        store: where runs are kept.
+        slots: how many threads train at the same time.
+        data_folder: where image data lie; None for GAN_PLAYGROUND_DATA or `data/`.
+    """
+
+    def __init__(self, store: RunStore, slots: int = 1, data_folder: Path | None = None):
+        self.store, self.slots, self.data_folder = store, slots, data_folder
+        self.owner = uuid.uuid4().hex
+        self._lock = threading.Lock()
+        self._turn = threading.Condition(self._lock)
+        self._workers: dict[str, _Worker] = {}  # by run
+        self._waiting: list[_Worker] = []
+        self._training = 0
+        self.closing = False
+        self._owner_lock = FileLock(self._owner_path(self.owner))
+        try:
+            self._owner_path(self.owner).parent.mkdir(exist_ok=True)
+            self._owner_lock.acquire(timeout=0)
+        except OSError as error:
+            raise RunError(f"Runs cannot be kept in {store.folder} ({error}). Free some space there, or set "
+                           f"GAN_PLAYGROUND_RUNS to a folder that can be written.") from error
+        atexit.register(self.shutdown)
+        self.recover()
+
+    # Who trains what
+
+    def _owner_path(self, owner: str) -> Path:
+        return self.store.folder / "owners" / f"{owner}.lock"
+
+    def _is_alive(self, owner: str | None) -> bool:
+        """Whether the process that calls itself `owner` still holds its lock; a killed one does not."""
+        if owner is None or owner == self.owner:
+            return owner == self.owner
+        path = self._owner_path(owner)
+        if not path.exists():
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                pass
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        path.unlink(missing_ok=True)
+        return False
+
+    def recover(self) -> list[str]:
+        """Mark live runs whose process is gone as interrupted; returns their ids."""
+        gone = [run for run in self.store.runs(LIVE) if not self._is_alive(run.owner)]
+        for run in gone:
+            self.store.update(run.id, status="interrupted", message="The program that trained it ended. Resume goes on "
+                              "from its last checkpoint.")
+        return [run.id for run in gone]
+
+    # What a user can do
+
+    def start(self, config: GANConfig | Sequence[GANConfig], name: str = "") -> str:
+        """Queue a new run of one config, or of several as members; returns its id.
+
+        Raises:
+            ConfigError: the configs cannot be trained together, or not on this machine.
+            RunError: the run cannot be written down.
+        """
+        configs = [config] if isinstance(config, GANConfig) else list(config)
+        return self._start([configs], [name], None)[0]
+
+    def start_pair(self, first: GANConfig, second: GANConfig, names: tuple[str, str] = ("", "")) -> tuple[str, str]:
+        """Queue two runs that train in turn, step by step, so that they can be compared live; returns their ids."""
+        one, two = self._start([[first], [second]], names, uuid.uuid4().hex[:8])
+        return one, two
+
+    def _start(self, groups: Sequence[Sequence[GANConfig]], names: Sequence[str], pair: str | None) -> list[str]:
+        for configs in groups:
+            check_members(configs)
+            pick_device(configs[0])
+        try:
+            runs = [self.store.create(configs, name, pair, self.owner) for configs, name in zip(groups, names, strict=True)]
+        except (OSError, sqlite3.Error) as error:
+            raise RunError(f"The run cannot be written to {self.store.folder} ({error}). Free some space there, or set "
+                           f"GAN_PLAYGROUND_RUNS to another folder.") from error
+        self._launch(runs)
+        return runs
+
+    def resume(self, run: str) -> None:
+        """Let a paused run go on, or take up one that was stopped, interrupted or failed from its last checkpoint.
+
+        Raises:
+            RunError: it does not exist, is finished, or another process has just taken it.
+        """
+        row = self.store.get(run)
+        if row.is_live and self._is_alive(row.owner):
+            return self.send(run, "resume")
+        if row.status == "finished":
+            raise RunError(f"Run {run} is finished: all {row.steps:,} steps are done. Start a new run with more steps.")
+        if not self.store.claim(run, self.owner, (row.status,)):
+            raise RunError(f"Run {run} has just been taken up elsewhere.")
+        self._launch([run])
+        return None
+
+    def send(self, run: str, kind: str, value: Any = None) -> None:
+        """Give a command to a live run: pause, resume, step, stop, or set with {"name": …, "value": …}.
+
+        Raises:
+            ConfigError: a value that is out of range, or cannot change while training.
+            RunError: the run does not exist or is not live.
+        """
+        if kind not in COMMANDS:
+            raise RunError(f"There is no command {kind}. Commands are: {', '.join(COMMANDS)}.")
+        row = self.store.get(run)
+        if not row.is_live:
+            mend = "Resume it first." if row.status in RESUMABLE else "Start a new run."
+            raise RunError(f"Run {run} is {row.status}, so it cannot take the command {kind}. {mend}")
+        if kind == "set":
+            if value["name"] not in METAS or not METAS[value["name"]].live:
+                raise ConfigError(f"{value['name']} cannot be changed while a run trains.")
+            row.config.but(**{value["name"]: value["value"]})
+        try:
+            self.store.add_command(run, kind, value)
+        except sqlite3.Error as error:
+            raise RunError(f"{self.store.folder} cannot be written ({error}). Free some space there and try again.") from error
+        worker = self._workers.get(run)
+        if worker is not None:
+            worker.wake.set()
+        elif not self._is_alive(row.owner):
+            self.recover()
+
+    def problem(self, run: str) -> str:
+        """Why a run of this process cannot write down how it stands, or ""."""
+        worker = self._workers.get(run)
+        return worker.problem(run) if worker is not None else ""
+
+    def wait(self, run: str, timeout: float | None = None) -> bool:
+        """Wait until no thread of this process holds the run; False if that took longer than `timeout` seconds."""
+        worker = self._workers.get(run)
+        if worker is None:
+            return True
+        worker.thread.join(timeout)
+        return not worker.thread.is_alive()
+
+    def shutdown(self) -> None:
+        """End all threads, each with a last checkpoint. Their runs can be resumed later."""
+        with self._lock:
+            if self.closing:
+                return
+            self.closing = True
+            workers = set(self._workers.values())
+            self._turn.notify_all()
+        for worker in workers:
+            worker.wake.set()
+        deadline = time.monotonic() + JOIN_SECONDS
+        for worker in workers:
+            worker.thread.join(max(0.0, deadline - time.monotonic()))
+        self._owner_lock.release()
+        self._owner_path(self.owner).unlink(missing_ok=True)
+
+    # Threads and turns
+
+    def _launch(self, runs: list[str]) -> None:
+        worker = _Worker(self, [Session(self.store, run, self.data_folder) for run in runs])
+        with self._lock:
+            if self.closing:
+                raise RunError("The program is about to end. Start it again first.")
+            for run in runs:
+                self._workers[run] = worker
+            self._waiting.append(worker)
+        worker.thread.start()
+
+    def take_turn(self, worker: _Worker, seconds: float) -> bool:
+        """Wait up to so many seconds for a slot; True when the worker has one. First come, first served."""
+        with self._turn:
+            if worker not in self._waiting:
+                self._waiting.append(worker)
+            ready = self._turn.wait_for(
+                lambda: self.closing or (self._training < self.slots and self._waiting[0] is worker), seconds)
+            if not ready or self.closing:
+                return False
+            self._waiting.remove(worker)
+            self._training += 1
+            self._turn.notify_all()
+            return True
+
+    def give_turn(self, worker: _Worker, training: bool) -> None:
+        """Free the worker's slot, or its place in the queue."""
+        with self._turn:
+            if training:
+                self._training -= 1
+            elif worker in self._waiting:
+                self._waiting.remove(worker)
+            self._turn.notify_all()
+
+    def forget(self, worker: _Worker) -> None:
+        """The worker's thread is about to end."""
+        with self._lock:
+            for run in [run for run, held in self._workers.items() if held is worker]:
+                del self._workers[run]
+
+
+class _Worker:
+    """A thread that trains its sessions in turn, the one that is behind first."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, runner: Runner, sessions: list[Session]):
+        self.runner, self.sessions = runner, sessions
+        self.wake = threading.Event()
+        self._polled = 0.0
+        self.thread = threading.Thread(target=self._work, name=f"training-{next(self._numbers)}", daemon=True)
+
+    def problem(self, run: str) -> str:
+        return next((s.problem for s in self.sessions if s.run == run), "")
+
+    def _work(self) -> None:
+        training = False
+        try:
+            while not self.runner.closing:
+                self._poll()
+                live = [s for s in self.sessions if not s.ended]
+                if not live:
+                    break
+                ready = [s for s in live if s.status != "paused"]
+                if not ready:
+                    self.runner.give_turn(self, training)
+                    training = False
+                    self.wake.wait(POLL_SECONDS)
+                    for session in live:
+                        session.retry()
+                elif not training:
+                    training = self.runner.take_turn(self, POLL_SECONDS)
+                else:
+                    self._advance(ready)
+            for session in self.sessions:
+                if not session.ended:
+                    session.interrupt("The program was closed. Resume goes on from here.")
+        finally:
+            self.runner.give_turn(self, training)
+            self.runner.forget(self)
+            self.runner.store.close()
+
+    def _advance(self, ready: list[Session]) -> None:
+        """Steps until the next look at the commands."""
+        for session in ready:
+            if session.status == "queued":
+                session.go()
+        until = self._polled + POLL_SECONDS
+        while not self.wake.is_set() and not self.runner.closing and time.monotonic() < until:
+            going = [s for s in ready if s.status == "running"]
+            if len(going) != len(ready):
+                return
+            min(going, key=lambda s: s.step).advance()
+
+    def _poll(self) -> None:
+        self.wake.clear()
+        self._polled = time.monotonic()
+        for session in self.sessions:
+            if session.ended:
+                continue
+            try:
+                commands = self.runner.store.take_commands(session.run)
+            except sqlite3.Error:
+                continue  # the disk is full: the session says so when it reports
+            for kind, value in commands:
+                session.obey(kind, value)
+

@@ -1,0 +1,256 @@
+"""Session: one run in a training thread. It steps the trainer, measures within a budget, and reports to the store.
+
+Measuring (pictures, metrics, checkpoints) may take a few per cent of the training time: each kind has a pacer, which
+after every use waits as long as its share demands. A slow measurement therefore comes less often, never more dearly.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .config import GANConfig
+from .errors import DivergedError, PlaygroundError
+from .frames import live_frame
+from .store import RunStore
+from .trainer import Trainer
+
+REPORT_SECONDS = 0.4  # between two reports: twice a second and a little more
+
+
+class Pacer:
+    """Spaces out an activity so that it takes at most `share` of the time, and comes at most every `least` seconds."""
+
+    def __init__(self, share: float, least: float):
+        self.share, self.least = share, least
+        self._next = 0.0
+
+    def due(self, now: float) -> bool:
+        return now >= self._next
+
+    def used(self, begun: float, ended: float) -> None:
+        """Note that it took place, in seconds of `time.perf_counter`."""
+        self._next = ended + max(self.least, (ended - begun) / self.share)
+
+
+class Session:
+    """A run that this process trains.
+
+    Attributes:
+        status: as in `Run.status`; what the store says, or will say once it can be written again.
+        problem: why the store cannot be written, or "".
+    """
+
+    def __init__(self, store: RunStore, run: str, data_folder: Path | None = None):
+        row = store.get(run)
+        self.store, self.run, self.data_folder = store, run, data_folder
+        self.configs: list[GANConfig] = list(row.configs)
+        self.status, self.message, self.problem = "queued", "", ""
+        self.seconds, self.rate, self.metrics = row.seconds, 0.0, row.metrics
+        self.trainer: Trainer | None = None
+        self._reported = 0  # rows of the trainer's history that are in the store
+        self._metric_rows: list[tuple[int, np.ndarray]] = []
+        self._frames = Pacer(0.02, 0.4)
+        self._measures = Pacer(0.01, 1.0)
+        self._checkpoints = Pacer(0.01, 2.0)
+        self._last_report = self._last_told = 0.0
+        self._steps_since = 0
+        self._paused_for = 0.0
+
+    @property
+    def step(self) -> int:
+        return self.trainer.step_count if self.trainer else 0
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in ("queued", "running", "paused")
+
+    # Beginning
+
+    def prepare(self) -> None:
+        """Load the data, build the trainer, and go on from the latest checkpoint if there is one."""
+        self._say("running", "Getting ready")
+        with self._guard():
+            self.trainer = Trainer(self.configs, data_folder=self.data_folder, progress=self._progress)
+            if self.store.checkpoint_steps(self.run):
+                self.trainer.load_state_dict(self.store.load_checkpoint(self.run))
+                self.store.drop_series_after(self.run, self.step)
+                self.store.update(self.run, configs=self.trainer.configs)
+            self.message = ""
+            self._last_report = time.perf_counter()
+            self._report(force_frame=True, checkpoint=not self.step)
+
+    def _progress(self, text: str, share: float) -> None:
+        now = time.perf_counter()
+        if now - self._last_told > 0.3:
+            self._last_told = now
+            self._say("running", f"{text}, {share:.0%}" if share else text)
+
+    # Between two steps
+
+    def advance(self) -> None:
+        """One step, and whatever is due after it."""
+        with self._guard():
+            self.trainer.step()
+            self._steps_since += 1
+            if self.step >= self.trainer.configs[0].steps:
+                self._end("finished", "")
+            elif time.perf_counter() - self._last_report >= REPORT_SECONDS:
+                self._report()
+
+    def obey(self, kind: str, value: Any) -> None:
+        """A command: pause, resume, step, stop, or set {"name", "value"}."""
+        with self._guard():
+            if kind == "pause" and self.status in ("running", "queued"):
+                self._pause("")
+            elif kind == "resume" and self.status == "paused":
+                self._resume()
+            elif kind == "step" and self.status == "paused" and self.trainer:
+                self.trainer.step()
+                self._steps_since += 1
+                self._end("finished", "") if self.step >= self.trainer.configs[0].steps else self._report(force_frame=True)
+            elif kind == "stop":
+                self._end("stopped", "")
+            elif kind == "set" and self.trainer:
+                self._set(value["name"], value["value"])
+
+    def _set(self, name: str, value: float) -> None:
+        before = getattr(self.trainer.configs[0], name)
+        self.trainer.set_value(name, value)
+        self.store.update(self.run, configs=self.trainer.configs)
+        self.store.add_event(self.run, self.step, "set", name=name, before=before, value=value)
+
+    def _pause(self, message: str) -> None:
+        self.status, self.message = "paused", message
+        if self.trainer:
+            self._report(force_frame=True)
+        else:
+            self._say("paused", message)
+
+    def _resume(self) -> None:
+        self.status, self.problem = "queued", ""
+        self._say("queued", "")
+
+    def go(self) -> None:
+        """The run got its turn: from queued to running."""
+        if self.trainer is None:
+            self.prepare()
+        else:
+            self._last_report, self._steps_since = time.perf_counter(), 0
+            self._say("running", "")
+
+    def interrupt(self, message: str) -> None:
+        """The process is about to end: keep everything and let go."""
+        with self._guard():
+            self._end("interrupted", message)
+
+    # Reporting
+
+    def _report(self, force_frame: bool = False, checkpoint: bool = False) -> None:
+        trainer, begun = self.trainer, time.perf_counter()
+        trainer.flush()  # from here on all numbers are known to be finite
+        elapsed = begun - self._last_report
+        if self._steps_since and elapsed > 0:
+            now = self._steps_since / elapsed
+            self.rate = now if not self.rate else 0.7 * self.rate + 0.3 * now
+            self.seconds += elapsed
+        self._steps_since, self._last_report = 0, begun
+        frame = None
+        if force_frame or self._frames.due(begun):
+            frame = live_frame(trainer)
+            self._frames.used(begun, time.perf_counter())
+        started = time.perf_counter()
+        if force_frame or self._measures.due(started):
+            self._evaluate()
+            self._measures.used(started, time.perf_counter())
+        rows = trainer.history[self._reported :]
+        self.store.report(
+            self.run, step=self.step, rate=self.rate, seconds=self.seconds, frame=frame, metrics=self.metrics,
+            series={"train": rows, "metrics": self._metric_rows}, status=self.status, message=self.message)
+        self._reported += len(rows)
+        self._metric_rows = []
+        started = time.perf_counter()
+        if checkpoint or (self._checkpoints.due(started) and not force_frame):
+            self.store.save_checkpoint(self.run, trainer.state_dict())
+            self._checkpoints.used(started, time.perf_counter())
+
+    def _evaluate(self) -> None:
+        found = self.trainer.evaluate()
+        self.metrics = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
+        self._metric_rows.append((self.step, np.array(list(self.metrics.values()), np.float32)))
+
+    def _end(self, status: str, message: str) -> None:
+        self.status, self.message = status, message
+        if self.trainer is None:
+            self._say(status, message)
+        else:
+            self._report(force_frame=True, checkpoint=True)
+
+    def _say(self, status: str, message: str) -> None:
+        self.status, self.message = status, message
+        self.store.update(self.run, status=status, message=message)
+
+    # What can go wrong
+
+    def _guard(self) -> _Guard:
+        return _Guard(self)
+
+    def retry(self) -> None:
+        """While the store could not be written: try again to say how things stand."""
+        if self.problem:
+            try:
+                self.store.update(self.run, status=self.status, message=self.message)
+                self.problem = ""
+            except (OSError, sqlite3.Error):
+                pass
+
+
+class _Guard:
+    """Turns whatever goes wrong in a session into a status and a sentence."""
+
+    def __init__(self, session: Session):
+        self.session = session
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind, error: BaseException | None, trace) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        session = self.session
+        if isinstance(error, (sqlite3.Error, OSError)):  # the engine turns errors of reading data into its own
+            status = "paused"
+            message = (f"Paused at step {session.step:,}: {session.store.folder} cannot be written ({error}). Free some "
+                       f"space there, then press Resume. Nothing is lost.")
+            session.problem = message
+        else:
+            status, message = "failed", self._sentence(error)
+        session.status, session.message = status, message
+        try:
+            at = error.step if isinstance(error, DivergedError) else session.step
+            session.store.update(session.run, status=status, message=message, step=at)
+            if status == "failed":
+                detail = {"term": error.term} if isinstance(error, DivergedError) else {}
+                session.store.add_event(session.run, at, "failed", message=message, **detail)
+        except (OSError, sqlite3.Error):
+            session.problem = message  # the page asks the runner, and `retry` says it later
+        return True
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, PlaygroundError):
+            return str(error)
+        if "allocate memory" in str(error) or "out of memory" in str(error).lower():
+            return "There is not enough memory for this run. Try a smaller batch_size or width."
+        folder = self.session.store.folder / self.session.run
+        note = folder / "error.txt"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            note.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        except OSError:
+            return f"Something unforeseen went wrong ({type(error).__name__}: {error}). Please report it."
+        return f"Something unforeseen went wrong ({type(error).__name__}: {error}). Details are in {note}; please report it."

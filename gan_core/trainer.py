@@ -1,0 +1,282 @@
+"""Trainer: one config, or a list of configs as members, trained step by step.
+
+    trainer = Trainer(GANConfig(dataset="ring8", seed=0))
+    trainer.train(steps=1000)
+    trainer.sample(64)
+
+Bit-exact: the same config gives the same weights on the same machine, and `state_dict` loaded into a new Trainer goes
+on exactly as the unbroken run would.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import metrics
+from .config import MAX_MEMBERS, METAS, GANConfig
+from .data import Data, Progress, load
+from .draws import seeded
+from .errors import ConfigError, DivergedError, RunError
+from .members import STATS, Members, sample_latents
+from .networks import NETWORKS
+
+HISTORY_POINTS = 2000  # points of each curve over the planned length of a run
+FLUSH_STEPS = 64  # steps between two checks that all numbers are finite
+BLOCK_BYTES = 2**20  # activations of one layer that still fit a core's cache
+
+_TERMS = {
+    "real_logit": "the discriminator's logits on real samples", "fake_logit": "the discriminator's logits on generated samples",
+    "loss_d": "the discriminator's loss", "penalty": "the gradient penalty", "grad_d": "the discriminator's gradient",
+    "loss_g": "the generator's loss", "grad_g": "the generator's gradient",
+}
+
+
+def pick_device(config: GANConfig) -> torch.device:
+    """The device a config asks for.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if config.device == "auto":
+        heavy = NETWORKS[config.network].images_only  # small networks are faster on the CPU
+        return torch.device(next((d for d in ("cuda", "mps") if heavy and there[d]), "cpu"))
+    if not there[config.device]:
+        have = ", ".join(["auto", *(d for d, ok in there.items() if ok)])
+        raise ConfigError(f"device = {config.device} is not available on this machine. Choose one of: {have}.")
+    return torch.device(config.device)
+
+
+def check_members(configs: Sequence[GANConfig]) -> None:
+    """Raise ConfigError unless the configs can be members of one trainer."""
+    if not 1 <= len(configs) <= MAX_MEMBERS:
+        raise ConfigError(f"A trainer takes 1 to {MAX_MEMBERS} configs, not {len(configs)}.")
+    first = configs[0]
+    if len(configs) > 1 and not NETWORKS[first.network].has_members:
+        raise ConfigError(f"network = {first.network} holds one member at a time. Give one config, or choose mlp.")
+    for name, meta in METAS.items():
+        values = {getattr(c, name) for c in configs}
+        if len(values) > 1 and not meta.member:
+            free = ", ".join(n for n, m in METAS.items() if m.member)
+            raise ConfigError(f"{name} differs between members ({', '.join(map(str, sorted(values)))}). Members of one "
+                              f"trainer may differ in: {free}. Train the others as runs of their own.")
+
+
+class Trainer:
+    """Trains one GAN, or several side by side.
+
+    Args:
+        config: one config, or a list of configs that differ only in fields marked `member` (seed, learning rates…).
+        data_folder: where image data lie; None for GAN_PLAYGROUND_DATA or `data/`.
+        progress: called with (text, share done) while data are fetched.
+
+    Attributes:
+        configs: the configs, with what was changed since.
+        step_count: generator steps taken.
+        history: rows (step, array (S, E) of means since the row before), S as in `members.STATS`.
+
+    Raises:
+        ConfigError, DataError.
+    """
+
+    def __init__(self, config: GANConfig | Sequence[GANConfig], *, data_folder: Path | str | None = None,
+                 progress: Progress = lambda text, share: None):
+        self.configs = [config] if isinstance(config, GANConfig) else list(config)
+        check_members(self.configs)
+        first = self.configs[0]
+        self.device = pick_device(first)
+        folder = None if data_folder is None else Path(data_folder)
+        data = load(first.dataset, first.image_size, folder, progress)
+        self.data = Data(data.x.to(self.device), data.labels, data.centres, data.sigmas)
+        size = self._block_size()
+        self._blocks = [Members(self.configs[k : k + size], self.data, self.device)
+                        for k in range(0, len(self.configs), size)]
+        self.step_count = 0
+        self.history: list[tuple[int, np.ndarray]] = []
+        self._every = math.ceil(first.steps / HISTORY_POINTS)
+        self._pending: list[Tensor] = []  # (S, E) of the steps that are not yet in the history
+        self._checked = 0  # how many of them are known to be finite
+
+    def _block_size(self) -> int:
+        """How many members share a pass: as many as keep a layer's activations in the cache."""
+        first = self.configs[0]
+        each = 4 * first.batch_size * max(first.width, math.prod(first.shape))
+        return max(1, BLOCK_BYTES // each)
+
+    @property
+    def threads(self) -> int:
+        """Threads of torch that train this fastest: one for a small network, all cores for convolutions or members."""
+        small = not NETWORKS[self.configs[0].network].images_only and len(self.configs) < 4
+        return 1 if small else os.cpu_count() or 1
+
+    @contextmanager
+    def _own_threads(self) -> Iterator[None]:
+        before, wanted = torch.get_num_threads(), self.threads
+        if before == wanted:
+            yield
+            return
+        torch.set_num_threads(wanted)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def step(self) -> None:
+        """One generator step of every member, with the discriminator steps that belong to it.
+
+        Raises:
+            DivergedError: a number is not finite; found at most 64 steps after it happened, with the right step.
+        """
+        with self._own_threads():
+            stats = [block.step() for block in self._blocks]
+        self._pending.append(stats[0] if len(stats) == 1 else torch.cat(stats, 1))
+        self.step_count += 1
+        if len(self._pending) - self._checked >= FLUSH_STEPS:
+            self.flush()
+
+    def train(self, steps: int | None = None, on_step: Callable[[Trainer], None] | None = None) -> Trainer:
+        """Train for `steps` more steps; None trains to the config's own length. `on_step` is called after each."""
+        if steps is None:
+            steps = max(0, self.configs[0].steps - self.step_count)
+        with self._own_threads():
+            for _ in range(steps):
+                self.step()
+                if on_step is not None:
+                    on_step(self)
+        self.flush()
+        return self
+
+    def flush(self) -> None:
+        """Check what the last steps reported, and move whole windows of it to the history.
+
+        Raises:
+            DivergedError: a number is not finite.
+        """
+        if not self._pending:
+            return
+        stats = torch.stack(self._pending).cpu()  # (T, S, E)
+        first = self.step_count - len(stats) + 1
+        bad = ~torch.isfinite(stats)
+        if bad.any():
+            step, term, member = (int(i) for i in bad.nonzero()[0])
+            self._pending = self._pending[:step]
+            raise self._diverged(first + step, STATS[term], member)
+        self._checked = len(stats)
+        done = 0
+        for k in range(len(stats)):
+            if (first + k) % self._every == 0:
+                self.history.append((first + k, stats[done : k + 1].mean(0).numpy()))
+                done = k + 1
+        self._pending = self._pending[done:]
+        self._checked -= done
+
+    def _diverged(self, step: int, term: str, member: int) -> DivergedError:
+        config = self.configs[member]
+        advice = f"Try learning rates of {config.lr_g / 10:g} and {config.lr_d / 10:g}"
+        if config.penalty == "none":
+            advice += ", or penalty = r1"
+        elif config.penalty_weight > 1:
+            advice += f", or penalty_weight = {config.penalty_weight / 10:g}"
+        which = f" of member {member}" if len(self.configs) > 1 else ""
+        return DivergedError(f"Stopped at step {step:,}: {_TERMS[term]}{which} is not a finite number any more. {advice}.",
+                             step=step, term=term, member=member)
+
+    def set_value(self, name: str, value: float) -> None:
+        """Change a setting between two steps, for all members.
+
+        Raises:
+            ConfigError: the setting is unknown, cannot change while training, or the value is out of range.
+        """
+        if name not in METAS or not METAS[name].live:
+            live = ", ".join(n for n, m in METAS.items() if m.live)
+            raise ConfigError(f"{name} cannot be changed while a run trains. These can: {live}.")
+        self.configs = [c.but(**{name: value}) for c in self.configs]
+        start = 0
+        for block in self._blocks:
+            block.set_configs(self.configs[start : start + len(block)])
+            start += len(block)
+
+    def member(self, index: int) -> tuple[Members, int]:
+        """The block that holds a member, and its place there."""
+        if not 0 <= index < len(self.configs):
+            raise RunError(f"There is no member {index}; this run has members 0 to {len(self.configs) - 1}.")
+        size = len(self._blocks[0])
+        return self._blocks[index // size], index % size
+
+    def generate(self, latents: Tensor, member: int = 0, average: bool = True) -> Tensor:
+        """Samples (N, ...) of one member from latents (N, Z), on the CPU."""
+        block, place = self.member(member)
+        with self._own_threads():
+            every = latents.expand(len(block), *latents.shape)
+            return torch.cat([block.generate(part, average)[place].cpu() for part in every.split(512, 1)])
+
+    def sample(self, n: int, member: int = 0, seed: int = 0, average: bool = True) -> Tensor:
+        """n samples of one member, (n, 2) or (n, C, H, W) in [-1, 1], from the latents that `seed` gives.
+
+        The training streams are not touched: looking changes nothing.
+        """
+        latents = sample_latents(self.configs[member], n, seeded(seed, "sample"))
+        return self.generate(latents, member, average)
+
+    def evaluate(self, n: int | None = None) -> dict[str, float | list[float]]:
+        """Metrics on n samples (default: 2,500 points or 1,000 images): a number each, or a list with several members."""
+        n = n or metrics.samples_for(self.data)
+        rows: dict[str, list[float]] = {}
+        with self._own_threads():
+            latents = sample_latents(self.configs[0], n, seeded(1, "evaluate"))
+            for block in self._blocks:
+                every = latents.expand(len(block), *latents.shape)
+                samples = torch.cat([block.generate(part) for part in every.split(512, 1)], 1)
+                for name, values in metrics.measure(samples, self.data).items():
+                    rows.setdefault(name, []).extend(values.tolist())
+        return rows if len(self.configs) > 1 else {name: values[0] for name, values in rows.items()}
+
+    def state_dict(self) -> dict:
+        """Everything that the future of this run depends on.
+
+        Returns:
+            {"step", "configs", "cursors", "tensors"}: the first three fit in JSON, the last maps names to tensors.
+        """
+        self.flush()
+        states = [block.state() for block in self._blocks]
+        names = states[0][0]
+        tensors = {name: states[0][0][name] if len(states) == 1 else torch.cat([s[0][name] for s in states])
+                   for name in names}
+        if self._pending:
+            tensors["pending"] = torch.stack(self._pending)
+        return {"step": self.step_count, "configs": [c.model_dump() for c in self.configs], "cursors": states[0][1],
+                "tensors": {name: value.detach().cpu().clone() for name, value in tensors.items()}}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a `state_dict` of the same configs.
+
+        Raises:
+            RunError: it belongs to other networks.
+        """
+        tensors = dict(state["tensors"])
+        pending = tensors.pop("pending", None)
+        try:
+            self.configs = [GANConfig.parse(c) for c in state["configs"]]
+            start = 0
+            for block in self._blocks:
+                end = start + len(block)
+                part = tensors if len(self._blocks) == 1 else {name: t[start:end] for name, t in tensors.items()}
+                block.load(part, state["cursors"])
+                block.set_configs(self.configs[start:end])
+                start = end
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(f"This checkpoint does not fit the config it was opened with ({reason}). Open it with the "
+                           f"config of the run that wrote it.") from error
+        self.step_count = state["step"]
+        self.history = []
+        self._pending = [] if pending is None else list(pending)
+        self._checked = len(self._pending)
