@@ -133,25 +133,3 @@ def live_frame(trainer: Trainer, member: int = 0) -> bytes:
     return pack({"kind": "points", "extent": (x, y, half), "step": trainer.step_count, "modes": _mode_list(data)},
                 {"real": data.x[rows].cpu().numpy(), "fake": fake.numpy(),
                  "heat": _opinion(trainer, member, grid).reshape(HEAT, HEAT)})
-
-
-def thumbnail(frame: bytes, side: int = 48) -> bytes:
-    """A small PNG of a frame, for lists of runs."""
-    header, arrays = unpack(frame)
-    if header["kind"] == "images":
-        picture = Image.open(io.BytesIO(arrays["png"].tobytes())).convert("RGB")
-        cell = header["size"] + 1
-        picture = picture.crop((0, 0, 3 * cell + 1, 3 * cell + 1)).resize((side, side), Image.NEAREST)
-    else:
-        x, y, half = header["extent"]
-        pixels = np.full((side, side, 3), 255, np.uint8)
-        for name, colour in (("real", (0, 114, 178)), ("fake", (230, 129, 0))):
-            points = arrays.get(name)
-            if points is not None:
-                place = ((points - (x - half, y - half)) / (2 * half) * side).astype(int)
-                place = place[((place >= 0) & (place < side)).all(1)]
-                pixels[side - 1 - place[:, 1], place[:, 0]] = colour
-        picture = Image.fromarray(pixels)
-    out = io.BytesIO()
-    picture.save(out, "PNG")
-    return out.getvalue()

@@ -54,7 +54,19 @@ PRESETS: dict[str, Preset] = {
         GANConfig(dataset="mnist", width=32, steps=5000, **_CONV)),
 }
 
-PAIRS: dict[str, Pair] = {}
+PAIRS: dict[str, Pair] = {
+    "slow_judge": Pair(
+        "A discriminator that learns too slowly",
+        "Left, the discriminator learns ten times slower than the generator, which heaps all its samples wherever it is "
+        "praised and jumps on when the praise moves. Right, both learn equally fast.",
+        GANConfig(dataset="ring8", steps=3000, lr_d=1e-4), GANConfig(dataset="ring8", steps=3000, lr_d=1e-3)),
+    "bare_critic": Pair(
+        "A Wasserstein critic without its penalty",
+        "A Wasserstein critic must be smooth. Left, nothing keeps it so and its slopes throw the samples about. Right, the "
+        "gradient penalty of WGAN-GP holds it.",
+        GANConfig(dataset="ring8", steps=3000, loss="wasserstein"),
+        GANConfig(dataset="ring8", steps=3000, loss="wasserstein", penalty="wgan_gp", penalty_weight=0.1)),
+}
 
 
 def read_config(name_or_path: str) -> GANConfig:

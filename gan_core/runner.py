@@ -90,27 +90,30 @@ class Runner:
 
     # What a user can do
 
-    def start(self, config: GANConfig | Sequence[GANConfig], name: str = "") -> str:
-        """Queue a new run of one config, or of several as members; returns its id.
+    def start(self, config: GANConfig | Sequence[GANConfig], name: str = "", paused: bool = False) -> str:
+        """Queue a new run of one config, or of several as members; returns its id. `paused` holds it before step 1.
 
         Raises:
             ConfigError: the configs cannot be trained together, or not on this machine.
             RunError: the run cannot be written down.
         """
         configs = [config] if isinstance(config, GANConfig) else list(config)
-        return self._start([configs], [name], None)[0]
+        return self._start([configs], [name], None, paused)[0]
 
     def start_pair(self, first: GANConfig, second: GANConfig, names: tuple[str, str] = ("", "")) -> tuple[str, str]:
         """Queue two runs that train in turn, step by step, so that they can be compared live; returns their ids."""
         one, two = self._start([[first], [second]], names, uuid.uuid4().hex[:8])
         return one, two
 
-    def _start(self, groups: Sequence[Sequence[GANConfig]], names: Sequence[str], pair: str | None) -> list[str]:
+    def _start(self, groups: Sequence[Sequence[GANConfig]], names: Sequence[str], pair: str | None,
+               paused: bool = False) -> list[str]:
         for configs in groups:
             check_members(configs)
             pick_device(configs[0])
         try:
             runs = [self.store.create(configs, name, pair, self.owner) for configs, name in zip(groups, names, strict=True)]
+            for run in runs if paused else []:
+                self.store.add_command(run, "pause")
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"The run cannot be written to {self.store.folder} ({error}). Free some space there, or set "
                            f"GAN_PLAYGROUND_RUNS to another folder.") from error

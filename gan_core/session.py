@@ -60,7 +60,6 @@ class Session:
         self._checkpoints = Pacer(0.01, 2.0)
         self._last_report = self._last_told = 0.0
         self._steps_since = 0
-        self._paused_for = 0.0
 
     @property
     def step(self) -> int:
@@ -72,18 +71,17 @@ class Session:
 
     # Beginning
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Load the data, build the trainer, and go on from the latest checkpoint if there is one."""
         self._say("running", "Getting ready")
-        with self._guard():
-            self.trainer = Trainer(self.configs, data_folder=self.data_folder, progress=self._progress)
-            if self.store.checkpoint_steps(self.run):
-                self.trainer.load_state_dict(self.store.load_checkpoint(self.run))
-                self.store.drop_series_after(self.run, self.step)
-                self.store.update(self.run, configs=self.trainer.configs)
-            self.message = ""
-            self._last_report = time.perf_counter()
-            self._report(force_frame=True, checkpoint=not self.step)
+        trainer = Trainer(self.configs, data_folder=self.data_folder, progress=self._progress)
+        if self.store.checkpoint_steps(self.run):
+            trainer.load_state_dict(self.store.load_checkpoint(self.run))
+            self.store.drop_series_after(self.run, trainer.step_count)
+            self.store.update(self.run, configs=trainer.configs)
+        self.trainer, self.message = trainer, ""
+        self._last_report = time.perf_counter()
+        self._report(force_frame=True, checkpoint=not self.step)
 
     def _progress(self, text: str, share: float) -> None:
         now = time.perf_counter()
@@ -110,14 +108,22 @@ class Session:
                 self._pause("")
             elif kind == "resume" and self.status == "paused":
                 self._resume()
-            elif kind == "step" and self.status == "paused" and self.trainer:
-                self.trainer.step()
-                self._steps_since += 1
-                self._end("finished", "") if self.step >= self.trainer.configs[0].steps else self._report(force_frame=True)
+            elif kind == "step" and self.status == "paused":
+                self._step_once()
             elif kind == "stop":
                 self._end("stopped", "")
             elif kind == "set" and self.trainer:
                 self._set(value["name"], value["value"])
+
+    def _step_once(self) -> None:
+        if self.trainer is None:
+            self._prepare()
+            self.status = "paused"
+        self.trainer.step()
+        if self.step >= self.trainer.configs[0].steps:
+            self._end("finished", "")
+        else:
+            self._report(force_frame=True)
 
     def _set(self, name: str, value: float) -> None:
         before = getattr(self.trainer.configs[0], name)
@@ -138,11 +144,12 @@ class Session:
 
     def go(self) -> None:
         """The run got its turn: from queued to running."""
-        if self.trainer is None:
-            self.prepare()
-        else:
-            self._last_report, self._steps_since = time.perf_counter(), 0
-            self._say("running", "")
+        with self._guard():
+            if self.trainer is None:
+                self._prepare()
+            else:
+                self._last_report, self._steps_since = time.perf_counter(), 0
+                self._say("running", "")
 
     def interrupt(self, message: str) -> None:
         """The process is about to end: keep everything and let go."""

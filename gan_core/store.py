@@ -208,6 +208,11 @@ class RunStore:
                 continue
         return found
 
+    def pair(self, pair: str) -> list[Run]:
+        """The runs that were started side by side, in their order."""
+        rows = self._db().execute("SELECT * FROM runs WHERE pair = ? ORDER BY rowid", (pair,)).fetchall()
+        return [self._run(row) for row in rows]
+
     def update(self, run: str, **values: Any) -> None:
         """Set columns of a run: status, step, rate, seconds, message, owner, metrics, configs."""
         if "configs" in values:

@@ -1,0 +1,145 @@
+"""GAN Playground: the front door and its first page, where a GAN is set up, trained and watched."""
+
+import streamlit as st
+
+from gan_core import PRESETS, PlaygroundError
+from gan_core.data import is_here, load
+from gan_core.presets import Preset
+from gan_core.store import RESUMABLE, Run
+from ui import live, recipe, shell
+
+LIVE_SECONDS, IDLE_SECONDS = 0.5, 2.0
+
+runner = shell.open_page("Playground")
+store = runner.store
+
+
+def start(paused: bool = False) -> None:
+    """Start a run of the draft and make it the one in focus."""
+    try:
+        run = runner.start(recipe.config(), st.session_state.get("run_name", ""), paused=paused)
+        if paused:
+            runner.send(run, "step")
+        shell.set_focus(run)
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+
+
+def act(run: str, kind: str) -> None:
+    """Give a run a command."""
+    try:
+        runner.resume(run) if kind == "resume" else runner.send(run, kind)
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+
+
+def use_preset(preset: Preset) -> None:
+    """A preset into the form, and a fresh start."""
+    recipe.load(preset.config)
+    shell.set_focus(None)
+
+
+def transport(run: Run | None, problem: str) -> None:
+    """Start or pause or resume, step, stop, reset."""
+    status = run.status if run else "none"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if status in ("running", "queued"):
+            st.button("Pause", icon=":material/pause:", type="primary", key="main", width=120, on_click=act, args=(run.id, "pause"))
+        elif status == "paused" or status in RESUMABLE:
+            st.button("Resume", icon=":material/play_arrow:", type="primary", key="main", width=120, on_click=act,
+                      args=(run.id, "resume"), help="Goes on from the last checkpoint." if status in RESUMABLE else None)
+        else:
+            st.button("Start", icon=":material/play_arrow:", type="primary", key="main", width=120, on_click=start,
+                      disabled=bool(problem), help="Trains a new run with the settings on the left.")
+        st.button("Step", icon=":material/skip_next:", key="step", disabled=bool(problem) or status not in ("none", "paused"),
+                  on_click=(lambda: act(run.id, "step")) if run else (lambda: start(paused=True)),
+                  help="One generator step, with the discriminator steps that belong to it.")
+        st.button("Stop", icon=":material/stop:", key="stop", disabled=not (run and run.is_live), on_click=act,
+                  args=(run.id if run else "", "stop"), help="Ends the run with a last checkpoint. It can be resumed.")
+        st.button("Reset", icon=":material/restart_alt:", key="reset", disabled=run is None or run.is_live,
+                  on_click=shell.set_focus, args=(None,), help="A fresh start with these settings. The run is kept.")
+        if run:
+            st.markdown(f"**{shell.plain(run.name)}**", width="content")
+        else:
+            st.text_input("Name of the run", key="run_name", placeholder="Name of the run (optional)",
+                          label_visibility="collapsed", width=240, max_chars=80)
+
+
+@st.fragment(run_every=LIVE_SECONDS)
+def live_part(run_id: str, shown: str) -> None:
+    """A run as it stands, twice a second."""
+    with shell.guarded():
+        run = store.get(run_id)
+        if run.status != shown:
+            st.rerun()
+        cache = st.session_state.setdefault("series", live.SeriesCache())
+        data = load(run.config.dataset, run.config.image_size) if is_here(run.config.dataset) and run.step else None
+        live.monitor(live.run_message(store, run, data, cache, problem=runner.problem(run_id)), key="monitor")
+
+
+@st.fragment(run_every=IDLE_SECONDS)
+def still_part(run_id: str | None, shown: str) -> None:
+    """The data, or a run that has ended, with a look now and then whether something has begun."""
+    with shell.guarded():
+        run = shell.focus_run(store)
+        if (run.id if run else None) != run_id or (run and run.status != shown):
+            st.rerun()
+        if run is None:
+            live.monitor(idle(), key="monitor")
+            return
+        cache = st.session_state.setdefault("series", live.SeriesCache())
+        data = load(run.config.dataset, run.config.image_size) if is_here(run.config.dataset) else None
+        live.monitor(live.run_message(store, run, data, cache), key="monitor")
+
+
+def idle() -> bytes:
+    """The draft's real data on the stage."""
+    try:
+        config = recipe.config()
+    except PlaygroundError as error:
+        return live.idle_message(PRESETS["ring"].config, None, str(error))
+    if not is_here(config.dataset):
+        return live.idle_message(config, None, f"{config.dataset} is not on this machine yet. Start downloads it.")
+    try:
+        return live.idle_message(config, load(config.dataset, config.image_size), "")
+    except PlaygroundError as error:
+        return live.idle_message(config, None, str(error))
+
+
+def preset_cards(locked: bool) -> None:
+    """What one can start with."""
+    st.markdown("**Start from a preset**")
+    there = {name: p for name, p in PRESETS.items() if is_here(p.config.dataset)}
+    for column, (name, preset) in zip(st.columns(len(there)), there.items(), strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{preset.title}**")
+            st.caption(preset.text)
+            st.button("Choose", key=f"preset_{name}", on_click=use_preset, args=(preset,), disabled=locked, width="stretch",
+                      help="Stop the run first." if locked else None)
+
+
+with shell.guarded():
+    run = shell.focus_run(store)
+    if run and st.session_state.get("drafted") != run.id:
+        recipe.load(run.config)  # the form shows what is on the stage
+        st.session_state["drafted"] = run.id
+    if run is None:
+        st.session_state.pop("drafted", None)
+    problem = recipe.problem()
+    transport(run, problem)
+    notice = st.session_state.pop("notice", "") or (run.message if run and run.status in ("failed", "paused", "interrupted") else "")
+    if run and (trouble := runner.problem(run.id)):
+        notice = trouble
+    left, right = st.columns([1, 3], gap="medium")
+    with left, st.container(height=600, border=True):
+        if problem:
+            st.error(problem)
+        recipe.form(runner, run)
+    with right:
+        if notice:
+            (st.error if run and run.status == "failed" else st.warning)(notice)
+        if run and run.is_live:
+            live_part(run.id, run.status)
+        else:
+            still_part(run.id if run else None, run.status if run else "none")
+    preset_cards(bool(run and run.is_live))

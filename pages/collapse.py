@@ -1,0 +1,130 @@
+"""Mode collapse: a recipe that fails beside one that holds, same seed, step by step in turn."""
+
+import streamlit as st
+
+from gan_core import PAIRS, PlaygroundError
+from gan_core.config import METAS, GANConfig
+from gan_core.data import load
+from gan_core.presets import Pair
+from gan_core.store import RESUMABLE, Run
+from ui import live, shell
+from ui.text import setting
+
+runner = shell.open_page("Mode collapse")
+store = runner.store
+SIDES = ("Fails", "Holds")
+
+
+def start(pair: Pair, seed: int) -> None:
+    """Start both recipes with one seed."""
+    try:
+        runs = runner.start_pair(pair.fails.but(seed=seed), pair.holds.but(seed=seed),
+                                 tuple(f"{pair.title}: {side.lower()}" for side in SIDES))
+        st.session_state["twins"] = runs
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+
+
+def act(runs: list[Run], kind: str) -> None:
+    """Give both runs a command, where it has a meaning."""
+    for run in runs:
+        try:
+            if kind == "resume" and run.status in ("paused", *RESUMABLE):
+                runner.resume(run.id)
+            elif kind != "resume" and run.is_live:
+                runner.send(run.id, kind)
+        except PlaygroundError as error:
+            st.session_state["notice"] = str(error)
+
+
+def twins() -> list[Run]:
+    """The pair that this tab looks at, else the newest."""
+    chosen = st.session_state.get("twins")
+    if chosen is None:
+        newest = next((run for run in store.runs(limit=200) if run.pair), None)
+        return store.pair(newest.pair) if newest else []
+    found = []
+    for run in chosen:
+        try:
+            found.append(store.get(run))
+        except PlaygroundError:
+            pass
+    return found
+
+
+def transport(pair: Pair, runs: list[Run]) -> None:
+    """One bar for both."""
+    live_now = any(run.is_live for run in runs)
+    going = any(run.status in ("running", "queued") for run in runs)
+    held = any(run.status == "paused" or run.status in RESUMABLE for run in runs)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, width=110, disabled=live_now, help="The same for both.")
+        if going:
+            st.button("Pause", icon=":material/pause:", type="primary", width=130, key="main", on_click=act, args=(runs, "pause"))
+        elif held:
+            st.button("Resume", icon=":material/play_arrow:", type="primary", width=130, key="main", on_click=act, args=(runs, "resume"))
+        else:
+            st.button("Start both", icon=":material/play_arrow:", type="primary", width=130, key="main", on_click=start, args=(pair, seed))
+        st.button("Stop", icon=":material/stop:", key="stop", disabled=not live_now, on_click=act, args=(runs, "stop"))
+        st.button("Start anew", icon=":material/restart_alt:", key="anew", disabled=live_now or not runs, on_click=start, args=(pair, seed))
+
+
+def difference(pair: Pair) -> None:
+    """What is not the same on the two sides."""
+    rows = [f"| {GANConfig.model_fields[name].title} | {_title(name, a)} | {_title(name, b)} |"
+            for name, (a, b) in pair.difference().items()]
+    st.markdown("\n".join(["| The only difference | Left | Right |", "|---|---|---|", *rows]))
+
+
+def _title(name: str, value) -> str:
+    choices = METAS[name].choices
+    return choices[value].title if choices else setting(value)
+
+
+@st.fragment(run_every=0.5)
+def side_by_side(ids: list[str], shown: list[str]) -> None:
+    """Both runs as they stand, twice a second."""
+    with shell.guarded():
+        runs = [store.get(run) for run in ids]
+        if [run.status for run in runs] != shown:
+            st.rerun()
+        draw(runs)
+
+
+def draw(runs: list[Run]) -> None:
+    """The two monitors."""
+    cache = st.session_state.setdefault("series", live.SeriesCache())
+    for column, side, run in zip(st.columns(2, gap="large"), SIDES, runs, strict=True):
+        with column:
+            data = load(run.config.dataset, run.config.image_size)
+            live.monitor(live.run_message(store, run, data, cache, "compact", runner.problem(run.id)), key=f"twin_{side}")
+
+
+with shell.guarded():
+    runs = twins()
+    busy = any(run.is_live for run in runs)
+    names = list(PAIRS)
+    shown = next((n for n in names if len(runs) == 2 and runs[0].config.but(seed=0) == PAIRS[n].fails), names[0])
+    chosen = st.segmented_control("Comparison", names, default=shown, required=True, disabled=busy,
+                                  format_func=lambda n: PAIRS[n].title, key=f"pair_{busy}")
+    pair = PAIRS[chosen]
+    if chosen != shown:
+        runs = []
+    st.write(pair.text)
+    transport(pair, runs)
+    if notice := st.session_state.pop("notice", ""):
+        st.warning(notice)
+    for run in runs:
+        if run.message:
+            st.warning(f"{shell.plain(run.name)}: {run.message}")
+    if len(runs) == 2 and busy:
+        side_by_side([run.id for run in runs], [run.status for run in runs])
+    elif len(runs) == 2:
+        draw(runs)
+    else:
+        for column, side, config in zip(st.columns(2, gap="large"), SIDES, (pair.fails, pair.holds), strict=True):
+            with column:
+                live.monitor(live.idle_message(config, load(config.dataset, config.image_size), "", "compact"), key=f"twin_{side}")
+    difference(pair)
+    st.caption("Modes are counted as in PacGAN (Lin et al. 2018): 2,500 samples, a mode counts with at least one sample within "
+               "3 sigma of its centre.")

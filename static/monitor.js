@@ -1,0 +1,172 @@
+// The live view of a run: progress, stage, readings. Built once; every message only changes what is in it.
+
+import { Curves } from "./curves.js";
+import { duration, number, theme, whole } from "./draw.js";
+import { Stage } from "./stage.js";
+import { unpack } from "./wire.js";
+
+const monitors = new WeakMap();
+
+const HTML = `
+<div class="monitor">
+  <div class="progress"><div class="numbers"><span class="status"></span><span class="step"></span><span class="rate"></span><span class="left"></span></div>
+    <div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><div></div></div></div>
+  <div class="picture">
+    <div class="tools"></div>
+    <div class="square"><canvas class="points" role="img" tabindex="0"></canvas><img class="images" alt="" hidden><div class="empty" hidden></div></div>
+    <div class="caption"></div>
+  </div>
+  <div class="readings"><div class="big"></div><div class="small"></div><div class="charts"></div></div>
+</div>`;
+
+export function render(component) {
+  const { parentElement, data } = component;
+  let monitor = monitors.get(parentElement);
+  if (!monitor) {
+    monitor = new Monitor(parentElement);
+    monitors.set(parentElement, monitor);
+  }
+  if (data && data.length) monitor.update(data);
+}
+
+export function dispose(parentElement) {
+  monitors.get(parentElement)?.dispose();
+  monitors.delete(parentElement);
+}
+
+class Monitor {
+  constructor(parent) {
+    const host = parent.querySelector(".host");
+    host.innerHTML = HTML;
+    this.root = host.firstElementChild;
+    this.find = (selector) => this.root.querySelector(selector);
+    this.stage = new Stage(this.find("canvas.points"));
+    this.charts = [];
+    this.image = this.find("img.images");
+    this.shownFrame = null;
+    this.tools();
+  }
+
+  dispose() {
+    this.stage.dispose();
+    for (const chart of this.charts) chart.dispose();
+    if (this.image.src) URL.revokeObjectURL(this.image.src);
+  }
+
+  tools() {
+    const box = this.find(".tools");
+    const names = { real: "Real", fake: "Generated", heat: "Discriminator" };
+    for (const [layer, label] of Object.entries(names)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.layer = layer;
+      button.setAttribute("aria-pressed", "true");
+      button.append(document.createElement("i"), label);
+      button.onclick = () => {
+        this.stage.layers[layer] = !this.stage.layers[layer];
+        button.setAttribute("aria-pressed", String(this.stage.layers[layer]));
+        this.stage.draw();
+      };
+      box.append(button);
+    }
+    const all = document.createElement("button");
+    all.type = "button";
+    all.className = "all";
+    all.textContent = "Show all";
+    all.title = "Back to the whole picture. The wheel zooms, dragging moves.";
+    all.onclick = () => { this.stage.view = null; this.stage.draw(); };
+    box.append(all);
+  }
+
+  update(bytes) {
+    const { header, arrays } = unpack(bytes);
+    this.palette = header.palette;
+    this.root.classList.toggle("compact", header.layout === "compact");
+    this.root.dataset.run = header.run || "";
+    this.progress(header);
+    this.readings(header);
+    this.curves(header, arrays);
+    this.picture(header, arrays.frame);
+  }
+
+  progress(h) {
+    const share = h.steps ? Math.min(1, h.step / h.steps) : 0;
+    const set = (selector, text) => { const e = this.find(selector); if (e.textContent !== text) e.textContent = text; };
+    set(".status", h.label);
+    this.find(".status").dataset.status = h.status;
+    set(".step", h.status === "none" ? `${whole(h.steps)} steps planned` : `Step ${whole(h.step)} of ${whole(h.steps)}`);
+    set(".rate", h.rate ? `${h.rate < 10 ? h.rate.toFixed(1) : whole(h.rate)} steps/s` : "");
+    set(".left", h.status === "running" && h.rate ? `${duration((h.steps - h.step) / h.rate)} left` : h.seconds ? `trained ${duration(h.seconds)}` : "");
+    this.root.dataset.step = h.step;
+    this.find(".bar > div").style.width = `${100 * share}%`;
+    this.find(".bar").setAttribute("aria-valuenow", Math.round(100 * share));
+  }
+
+  readings(h) {
+    const big = this.find(".big"), small = this.find(".small");
+    const key = JSON.stringify([h.big, h.small]);
+    if (this.readingsKey === key) return;
+    this.readingsKey = key;
+    const element = (tag, text, title) => Object.assign(document.createElement(tag), { textContent: text, title: title || "" });
+    big.replaceChildren(element("b", h.big.value), element("span", h.big.text, h.big.help));
+    small.replaceChildren(...h.small.map((s) => {
+      const row = element("div", "", s.help);
+      row.append(element("span", s.name), element("b", s.value), element("em", s.floor));
+      return row;
+    }));
+  }
+
+  curves(h, arrays) {
+    const box = this.find(".charts");
+    while (this.charts.length < h.charts.length) {
+      const div = document.createElement("div");
+      div.className = "chart";
+      box.append(div);
+      this.charts.push(new Curves(div));
+    }
+    while (this.charts.length > h.charts.length) { this.charts.pop().dispose(); box.lastElementChild.remove(); }
+    h.charts.forEach((chart, i) => this.charts[i].update(
+      { ...chart, steps: arrays[chart.steps] || [], lines: chart.lines.map((l) => ({ ...l, values: arrays[l.values] || [] })) }, this.palette));
+  }
+
+  picture(h, frame) {
+    const empty = this.find(".empty");
+    empty.hidden = Boolean(frame);
+    empty.textContent = frame ? "" : h.waiting;
+    const t = theme(this.root, this.palette);
+    for (const button of this.root.querySelectorAll(".tools button[data-layer]")) {
+      const layer = button.dataset.layer;
+      button.firstElementChild.style.background = layer === "heat" ? `linear-gradient(90deg, ${t.fake}, ${t.real})` : t[layer];
+    }
+    if (!frame) { this.find("canvas.points").hidden = this.image.hidden = true; this.find(".tools").style.visibility = "hidden"; return; }
+    const { header, arrays } = unpack(frame);
+    const points = header.kind === "points";
+    this.find(".tools").style.visibility = points ? "visible" : "hidden";
+    this.find(".caption").textContent = h.caption;
+    this.find("canvas.points").hidden = !points;
+    if (points) {
+      this.image.hidden = true;
+      this.find("canvas.points").setAttribute("aria-label", `${h.caption} Step ${header.step}.`);
+      this.stage.update({ ...header, ...arrays }, this.palette);
+    } else {
+      this.show(arrays.png, header, h.caption);
+    }
+  }
+
+  // Decodes off screen and swaps when ready, so that nothing flickers.
+  show(png, header, caption) {
+    const key = `${this.root.dataset.run} ${header.shown} ${header.step} ${png.length}`;
+    if (this.shownFrame === key) { this.image.hidden = false; return; }
+    this.shownFrame = key;
+    const url = URL.createObjectURL(new Blob([png], { type: "image/png" })), next = new Image();
+    next.src = url;
+    next.decode().then(() => {
+      const old = this.image.src;
+      this.image.src = url;
+      this.image.alt = `${caption} Step ${header.step}.`;
+      this.image.dataset.step = header.step;
+      this.image.hidden = false;
+      if (old) URL.revokeObjectURL(old);
+    });
+  }
+}

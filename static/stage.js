@@ -1,0 +1,156 @@
+// The 2-D stage: the discriminator's map, real and fake points, and optionally a path. Wheel zooms, drag pans,
+// a double click shows all. The view belongs to the element and survives every update.
+
+import { fit, number, rgb, theme, ticks } from "./draw.js";
+
+export class Stage {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.view = null; // {x, y, half}; null: the data's own extent
+    this.layers = { heat: true, real: true, fake: true };
+    this.frame = null;
+    this.heat = document.createElement("canvas");
+    this.drag = null;
+    canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
+    canvas.addEventListener("pointerdown", (e) => this.down(e));
+    canvas.addEventListener("pointermove", (e) => this.move(e));
+    canvas.addEventListener("pointerup", () => (this.drag = null));
+    canvas.addEventListener("dblclick", () => { this.view = null; this.draw(); });
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(canvas);
+  }
+
+  dispose() { this.observer.disconnect(); }
+
+  // frame: {extent, modes, real, fake, heat, path}; points as Float32Array of x, y pairs
+  update(frame, palette) {
+    if (this.frame && String(this.frame.extent) !== String(frame.extent)) this.view = null;
+    this.frame = frame;
+    this.palette = palette;
+    this.draw();
+  }
+
+  bounds() {
+    const [x, y, half] = this.frame.extent;
+    return this.view || { x, y, half };
+  }
+
+  place(width, height) {
+    const { x, y, half } = this.bounds();
+    const scale = Math.min(width, height) / (2 * half); // pixels a unit
+    return { scale, px: (v) => width / 2 + (v - x) * scale, py: (v) => height / 2 - (v - y) * scale };
+  }
+
+  draw() {
+    if (!this.frame || !this.canvas.clientWidth) return;
+    const { context: c, width, height } = fit(this.canvas);
+    const t = theme(this.canvas, this.palette);
+    const at = this.place(width, height);
+    c.fillStyle = t.background;
+    c.fillRect(0, 0, width, height);
+    if (this.layers.heat && this.frame.heat) this.drawHeat(c, at, t);
+    this.drawAxes(c, at, t, width, height);
+    if (this.layers.real) this.drawPoints(c, at, this.frame.real, t.real, "circle");
+    if (this.layers.fake) this.drawPoints(c, at, this.frame.fake, t.fake, "cross");
+    if (this.frame.path) this.drawPath(c, at, t);
+    this.canvas.dataset.step = this.frame.step;
+  }
+
+  drawHeat(c, at, t) {
+    const n = Math.round(Math.sqrt(this.frame.heat.length));
+    this.heat.width = this.heat.height = n;
+    const image = new ImageData(n, n), real = rgb(t.real), fake = rgb(t.fake);
+    for (let row = 0; row < n; row++) {
+      for (let column = 0; column < n; column++) {
+        const value = this.frame.heat[row * n + column] / 127.5 - 1; // -1 fake, 1 real
+        const colour = value > 0 ? real : fake, k = 4 * ((n - 1 - row) * n + column);
+        image.data[k] = colour[0]; image.data[k + 1] = colour[1]; image.data[k + 2] = colour[2];
+        image.data[k + 3] = Math.abs(value) * (t.dark ? 110 : 80);
+      }
+    }
+    this.heat.getContext("2d").putImageData(image, 0, 0);
+    const [x, y, half] = this.frame.extent;
+    c.imageSmoothingEnabled = true;
+    c.drawImage(this.heat, at.px(x - half), at.py(y + half), 2 * half * at.scale, 2 * half * at.scale);
+  }
+
+  drawAxes(c, at, t, width, height) {
+    const { x, y, half } = this.bounds();
+    const wide = (half * width) / Math.min(width, height), high = (half * height) / Math.min(width, height);
+    c.font = `11px ${t.font}`;
+    c.lineWidth = 1;
+    for (const v of ticks(x - wide, x + wide, 6)) {
+      const px = Math.round(at.px(v)) + 0.5;
+      c.globalAlpha = 0.25; c.strokeStyle = t.border;
+      c.beginPath(); c.moveTo(px, 0); c.lineTo(px, height); c.stroke();
+      c.globalAlpha = 0.65; c.fillStyle = t.text; c.textAlign = "center"; c.textBaseline = "bottom";
+      if (px > 24 && px < width - 12) c.fillText(number(v), px, height - 4);
+    }
+    for (const v of ticks(y - high, y + high, 6)) {
+      const py = Math.round(at.py(v)) + 0.5;
+      c.globalAlpha = 0.25; c.strokeStyle = t.border;
+      c.beginPath(); c.moveTo(0, py); c.lineTo(width, py); c.stroke();
+      c.globalAlpha = 0.65; c.fillStyle = t.text; c.textAlign = "left"; c.textBaseline = "middle";
+      if (py < height - 20 && py > 8) c.fillText(number(v), 5, py);
+    }
+    c.globalAlpha = 1;
+  }
+
+  drawPoints(c, at, points, colour, shape) {
+    if (!points) return;
+    c.fillStyle = c.strokeStyle = colour;
+    c.globalAlpha = shape === "circle" ? 0.55 : 0.85;
+    c.lineWidth = 1.4;
+    c.beginPath();
+    for (let i = 0; i < points.length; i += 2) {
+      const px = at.px(points[i]), py = at.py(points[i + 1]);
+      if (shape === "circle") { c.moveTo(px + 2, py); c.arc(px, py, 2, 0, 6.3); }
+      else { c.moveTo(px - 2.2, py - 2.2); c.lineTo(px + 2.2, py + 2.2); c.moveTo(px - 2.2, py + 2.2); c.lineTo(px + 2.2, py - 2.2); }
+    }
+    if (shape === "circle") c.fill(); else c.stroke();
+    c.globalAlpha = 1;
+  }
+
+  // The way of one sample while its latent moves, with the points that it passes; `at` marks the current one.
+  drawPath(c, at, t) {
+    const { points, current } = this.frame.path;
+    c.strokeStyle = t.accent; c.lineWidth = 2; c.lineJoin = "round";
+    c.beginPath();
+    for (let i = 0; i < points.length; i += 2) c[i ? "lineTo" : "moveTo"](at.px(points[i]), at.py(points[i + 1]));
+    c.stroke();
+    const i = 2 * current;
+    c.fillStyle = t.accent; c.strokeStyle = t.background;
+    c.beginPath(); c.arc(at.px(points[i]), at.py(points[i + 1]), 7, 0, 6.3); c.fill(); c.stroke();
+  }
+
+  pointer(e) {
+    const box = this.canvas.getBoundingClientRect();
+    return [e.clientX - box.left, e.clientY - box.top, box.width, box.height];
+  }
+
+  wheel(e) {
+    if (!this.frame) return;
+    e.preventDefault();
+    const [px, py, width, height] = this.pointer(e);
+    const { x, y, half } = this.bounds();
+    const factor = Math.exp(Math.max(-0.5, Math.min(0.5, e.deltaY * 0.002)));
+    const scale = Math.min(width, height) / (2 * half);
+    const wx = x + (px - width / 2) / scale, wy = y - (py - height / 2) / scale;
+    this.view = { x: wx + (x - wx) * factor, y: wy + (y - wy) * factor, half: half * factor };
+    this.draw();
+  }
+
+  down(e) {
+    if (!this.frame) return;
+    this.drag = { x: e.clientX, y: e.clientY, from: this.bounds() };
+    this.canvas.setPointerCapture(e.pointerId);
+  }
+
+  move(e) {
+    if (!this.drag) return;
+    const box = this.canvas.getBoundingClientRect(), { from } = this.drag;
+    const scale = Math.min(box.width, box.height) / (2 * from.half);
+    this.view = { x: from.x - (e.clientX - this.drag.x) / scale, y: from.y + (e.clientY - this.drag.y) / scale, half: from.half };
+    this.draw();
+  }
+}

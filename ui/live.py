@@ -1,0 +1,175 @@
+"""Live views: what moves by itself. Messages are made here, drawn by static/*.js in an element that is never replaced."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from gan_core import METRICS, GANConfig
+from gan_core.data import Data
+from gan_core.frames import pack, real_frame
+from gan_core.members import STATS
+from gan_core.metrics import floors, samples_for
+from gan_core.store import Run, RunStore
+from ui.palette import PALETTE, STATUS
+from ui.text import significant
+
+CURVE_POINTS = 400  # more than a chart of this size has pixels
+STATIC = Path(__file__).resolve().parent.parent / "static"
+_VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("*.js"))), digest_size=4).hexdigest()
+
+
+def mount(name: str, css: str):
+    """A component whose code is static/<name>.js: loaded once, however often its data change."""
+    return st.components.v2.component(
+        f"gan_playground_{name}", html='<div class="host"></div>', css=css,
+        js=f"""
+const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
+export default function (component) {{
+  module.then((m) => m.render(component));
+  return () => module.then((m) => m.dispose(component.parentElement));
+}}
+""")
+
+
+_MONITOR = mount("monitor", (STATIC / "monitor.css").read_text(encoding="utf-8"))
+
+
+def monitor(message: bytes, key: str) -> None:
+    """Draw a message of `run_message` or `idle_message`."""
+    _MONITOR(data=message, key=key)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _idle_frame(dataset: str, image_size: int, _data: Data, _config: GANConfig) -> bytes:
+    return real_frame(_config, _data)
+
+
+def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str = "wide") -> bytes:
+    """Before a run: the real data, and room for everything that will come."""
+    frame = b"" if data is None else _idle_frame(config.dataset, config.image_size, data, config)
+    zero = np.zeros(0, np.float32)
+    header = {
+        "layout": layout, "status": "none", "label": "Ready", "step": 0, "steps": config.steps, "rate": 0, "seconds": 0,
+        "caption": "Real data: what the generator shall learn to imitate.", "waiting": waiting, "palette": PALETTE,
+        "big": {"value": "–", "text": _big_text(data), "help": ""}, "small": _small({}, data, {}),
+        "charts": _charts(config, data, config.steps),
+    }
+    arrays = {name: zero for name in ("t", "d", "g", "r", "f", "m", "v")}
+    return pack(header, arrays | ({"frame": frame} if frame else {}))
+
+
+def _big_text(data: Data | None) -> str:
+    return f"of {len(data.centres)} modes covered" if data is not None and data.centres is not None else "sliced Wasserstein"
+
+
+def _charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
+    def line(name: str, colour: str, values: str, dash: bool = False) -> dict:
+        return {"name": name, "colour": colour, "values": values, "dash": dash}
+
+    charts = [
+        {"title": "Loss", "steps": "t", "span": span,
+         "lines": [line("discriminator", "discriminator", "d"), line("generator", "generator", "g", True)]},
+        {"title": "Mean logit", "steps": "t", "span": span, "lines": [line("real", "real", "r"), line("generated", "fake", "f", True)]},
+    ]
+    if data is not None and data.centres is not None:
+        charts.append({"title": "Modes", "steps": "m", "span": span, "low": 0, "high": len(data.centres),
+                       "floor": len(data.centres), "lines": [line("covered", "accent", "v")]})
+    else:
+        charts.append({"title": "Distance", "steps": "m", "span": span, "low": 0, "lines": [line("sliced Wasserstein", "accent", "v")]})
+    return charts
+
+
+class SeriesCache:
+    """The curves of runs as a page has seen them, so that each refresh reads only what is new."""
+
+    def __init__(self):
+        self._kept: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
+
+    def get(self, store: RunStore, run: Run, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        """(steps (T,), values (T, S, E)) of everything so far."""
+        steps, values = self._kept.get((run.id, kind), (np.zeros(0, np.int64), None))
+        if len(steps) and steps[-1] > run.step:  # the run went back to a checkpoint
+            steps, values = steps[:0], None
+        new_steps, new_values = store.series(run.id, kind, int(steps[-1]) if len(steps) else -1, len(run.configs))
+        if len(new_steps):
+            steps = np.concatenate([steps, new_steps])
+            values = new_values if values is None else np.concatenate([values, new_values])
+        self._kept[run.id, kind] = steps, values
+        return steps, values
+
+
+def thin(steps: np.ndarray, values: np.ndarray, points: int = CURVE_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """At most so many points: means over equal numbers of neighbours. (T,), (T, ...) -> (P,), (P, ...)."""
+    size = -(-len(steps) // points)
+    if size <= 1:
+        return steps, values
+    starts = np.arange(0, len(steps), size)
+    counts = np.diff(np.append(starts, len(steps)))
+    means = np.add.reduceat(values, starts, axis=0) / counts.reshape(-1, *[1] * (values.ndim - 1))
+    return steps[starts + counts - 1], means
+
+
+def run_message(store: RunStore, run: Run, data: Data | None, cache: SeriesCache, layout: str = "wide", problem: str = "") -> bytes:
+    """How a run stands now: status, curves, readings and the latest picture of its first member."""
+    train_steps, train = cache.get(store, run, "train")
+    metric_steps, metric = cache.get(store, run, "metrics")
+    arrays: dict[str, np.ndarray | bytes] = {"t": np.zeros(0, np.float32), "m": np.zeros(0, np.float32)}
+    for name in ("d", "g", "r", "f", "v"):
+        arrays[name] = np.zeros(0, np.float32)
+    if train is not None:
+        at, rows = thin(train_steps, train[:, :, 0])
+        arrays["t"] = at.astype(np.float32)
+        for name, stat in (("d", "loss_d"), ("g", "loss_g"), ("r", "real_logit"), ("f", "fake_logit")):
+            arrays[name] = rows[:, STATS.index(stat)].astype(np.float32)
+    names = list(run.metrics)
+    if metric is not None and metric.shape[1] == len(names):
+        at, rows = thin(metric_steps, metric[:, :, 0])
+        arrays["m"] = at.astype(np.float32)
+        arrays["v"] = rows[:, names.index("modes" if "modes" in names else "sliced_wasserstein")].astype(np.float32)
+    frame = store.frame(run.id)
+    if frame:
+        arrays["frame"] = frame
+    word = STATUS[run.status][0]
+    header = {
+        "layout": layout, "run": run.id, "status": run.status, "label": "Paused" if problem else word, "step": run.step,
+        "steps": run.steps, "rate": run.rate if run.status == "running" else 0, "seconds": run.seconds,
+        "caption": "", "waiting": run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
+        "palette": PALETTE, "charts": _charts(run.config, data, run.steps), **_readings(run, data)}
+    if data is not None and data.x.dim() == 2:
+        header["caption"] = "Colour behind the points: what the discriminator takes for real, and for generated."
+    else:
+        header["caption"] = "Generated from the same 64 noise vectors at every step."
+    return pack(header, arrays)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _floors(dataset: str, image_size: int, _data: Data) -> dict[str, float]:
+    return floors(_data, samples_for(_data))
+
+
+def _readings(run: Run, data: Data | None) -> dict:
+    """The large number and the small ones below it."""
+    floor = _floors(run.config.dataset, run.config.image_size, data) if data is not None else {}
+    text = {name: _shown(name, values[0]) for name, values in run.metrics.items()}
+    head = next((n for n, m in METRICS.items() if data is not None and m.applies(data)), "sliced_wasserstein")
+    words = _big_text(data)
+    if head != "modes" and head in floor:
+        words += f", perfect {_shown(head, floor[head])}"
+    return {"big": {"value": text.get(head, "–"), "text": words, "help": METRICS[head].text}, "small": _small(text, data, floor)}
+
+
+def _small(text: dict[str, str], data: Data | None, floor: dict[str, float]) -> list[dict]:
+    """A line for each metric that applies but the large one, measured or not yet, so that nothing jumps."""
+    names = [n for n, m in METRICS.items() if data is not None and m.applies(data)]
+    return [{"name": METRICS[n].title, "value": text.get(n, "–"), "help": METRICS[n].text,
+             "floor": f"perfect {_shown(n, floor[n])}" if n in floor else ""} for n in names[1:]]
+
+
+def _shown(name: str, value: float) -> str:
+    if name == "modes":
+        return f"{value:.0f}"
+    return f"{value:.1%}" if name == "high_quality" else significant(value)

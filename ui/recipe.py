@@ -1,0 +1,111 @@
+"""The recipe: a form made from the config's metadata, and the draft that it edits.
+
+The draft lives in the session, not in the widgets, because Streamlit forgets a widget's value when another page is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from gan_core import ConfigError, GANConfig, PlaygroundError, Runner
+from gan_core.config import GROUPS, METAS, limits
+from gan_core.store import Run
+from ui.text import setting
+
+
+def draft() -> dict[str, Any]:
+    """The values in the form, which need not fit together."""
+    return st.session_state.setdefault("draft", GANConfig().model_dump())
+
+
+def load(config: GANConfig) -> None:
+    """Put a config into the form. Only before the form is drawn, so from a callback or at the top of a page."""
+    st.session_state["draft"] = config.model_dump()
+    for name in METAS:
+        st.session_state.pop(f"field_{name}", None)
+
+
+def config() -> GANConfig:
+    """The draft as a config.
+
+    Raises:
+        ConfigError: its values are out of range or do not fit together.
+    """
+    values = draft()
+    return GANConfig.parse({name: _kept(name, values) for name in METAS})
+
+
+def _kept(name: str, values: dict[str, Any]) -> Any:
+    """The draft's value, or the default where the field is not shown: what is not seen must have no effect."""
+    return values[name] if _applies(name, values) else GANConfig.model_fields[name].default
+
+
+def _applies(name: str, values: dict[str, Any]) -> bool:
+    return METAS[name].applies(GANConfig.model_construct(**values))
+
+
+def form(runner: Runner, run: Run | None) -> None:
+    """Every field, grouped; those that cannot change while `run` trains are locked."""
+    live = run is not None and run.is_live
+    values = draft()
+    for group in GROUPS:
+        names = [n for n, m in METAS.items() if m.group == group and _applies(n, values)]
+        first = [n for n in names if METAS[n].primary]
+        rest = [n for n in names if not METAS[n].primary]
+        if first:
+            st.markdown(f"**{group}**")
+        for name in first:
+            _widget(name, runner, run, live)
+        if rest:
+            with st.expander(f"More: {group.lower()}" if first else group):
+                for name in rest:
+                    _widget(name, runner, run, live)
+
+
+def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
+    field, meta = GANConfig.model_fields[name], METAS[name]
+    help = field.description + (f"  \n:small[{meta.source}]" if meta.source else "")
+    key, value = f"field_{name}", draft()[name]
+    common = {"label": field.title, "key": key, "help": help, "disabled": live and not meta.live,
+              "on_change": _changed, "args": (name, runner, run.id if live else None)}
+    if meta.choices is not None:
+        st.session_state.setdefault(key, value)
+        st.selectbox(options=list(meta.choices), format_func=lambda v: getattr(meta.choices.get(v), "title", v), **common)
+        return
+    low, high = limits(name)
+    if field.annotation is int:
+        st.session_state.setdefault(key, int(value))
+        st.number_input(min_value=int(low), max_value=int(high), step=_whole_step(name), **common)
+    else:
+        st.session_state.setdefault(key, float(value))
+        st.number_input(min_value=float(low), max_value=float(high), step=1e-4 if meta.scientific else 0.01,
+                        format="%.2g" if meta.scientific else "%g", **common)
+
+
+def _whole_step(name: str) -> int:
+    return {"steps": 1000, "image_size": 4, "width": 16, "batch_size": 32}.get(name, 1)
+
+
+def _changed(name: str, runner: Runner, run: str | None) -> None:
+    """A widget changed: into the draft, and to the run if it is live."""
+    value = st.session_state[f"field_{name}"]
+    before = draft()[name]
+    draft()[name] = value
+    if run is None:
+        return
+    try:
+        runner.send(run, "set", {"name": name, "value": value})
+        st.toast(f"{GANConfig.model_fields[name].title}: {setting(before)} → {setting(value)}")
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+
+
+def problem() -> str:
+    """Why the draft cannot be trained, or ""."""
+    try:
+        config()
+    except ConfigError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,127 @@
+"""The shell around every page: title, sidebar, the engine of this process, and the run in focus."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from gan_core import PlaygroundError, Runner, RunStore
+from gan_core.store import Run, runs_folder
+from ui.palette import STATUS
+from ui.text import whole
+
+PAGES = {  # file -> (name, icon)
+    "app.py": ("Playground", ":material/play_circle:"),
+    "pages/collapse.py": ("Mode collapse", ":material/compare:"),
+    "pages/latent.py": ("Latent space", ":material/explore:"),
+    "pages/runs.py": ("Runs", ":material/list:"),
+}
+ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"
+NEW = "new"  # in the address: no run is in focus, on purpose
+
+_CSS = """
+<style>
+  .block-container { padding-top: 2.6rem; padding-bottom: 2rem; padding-left: 2rem; padding-right: 2rem; max-width: 1700px; }
+  [data-testid="stSidebar"] { min-width: 224px; max-width: 224px; }
+  [data-testid="stSidebarContent"] h1 { padding: 0; }
+  /* a live part that is being refreshed shall not fade */
+  [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+</style>
+"""
+
+
+@st.cache_resource(show_spinner=False)
+def _runner(folder: str) -> Runner:
+    return Runner(RunStore(folder), slots=_slots())
+
+
+def _slots() -> int:
+    """How many runs may train at once: GAN_PLAYGROUND_SLOTS, else 1."""
+    text = os.environ.get("GAN_PLAYGROUND_SLOTS", "1")
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise PlaygroundError(f"GAN_PLAYGROUND_SLOTS = {text} is not usable: expected a whole number from 1 to 64.")
+    return int(text)
+
+
+def engine() -> Runner:
+    """The runner of this process. Where there can be none, the page says why and stops."""
+    try:
+        return _runner(str(runs_folder()))
+    except PlaygroundError as error:
+        st.error(str(error))
+        st.stop()
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show what the user can mend as a sentence where it happened."""
+    try:
+        yield
+    except PlaygroundError as error:
+        st.error(str(error))
+    except (sqlite3.Error, OSError) as error:
+        st.error(f"The folder of runs, {runs_folder()}, cannot be used ({error}). Free some space there or bring it back, "
+                 f"then reload the page.")
+
+
+def open_page(title: str) -> Runner:
+    """Begin a page: page config, sidebar, engine."""
+    st.set_page_config(page_title=f"{title} · GAN Playground", page_icon=str(ICON), layout="wide")
+    st.html(_CSS)
+    with st.sidebar:
+        st.markdown("### GAN Playground")
+        for file, (name, icon) in PAGES.items():
+            st.page_link(file, label=name, icon=icon)
+    runner = engine()
+    with guarded():
+        runner.recover()
+    with st.sidebar:
+        _live_runs()
+    return runner
+
+
+@st.fragment(run_every=3.0)
+def _live_runs() -> None:
+    """The run in focus and the others that are live, kept up to date."""
+    with guarded():
+        runner = engine()
+        focus = focus_run(runner.store)
+        live = runner.store.runs(("running", "queued", "paused"), limit=20)
+        shown = ([focus] if focus else []) + [run for run in live if not focus or run.id != focus.id]
+        if shown:
+            st.caption("Runs")
+        for run in shown[:8]:
+            word, colour = STATUS[run.status]
+            name = run.name if len(run.name) <= 28 else run.name[:27] + "…"
+            mark = "**" if focus and run.id == focus.id else ""
+            st.markdown(f":small[:{colour}[●] {mark}{plain(name)}{mark}  \n{word}, step {whole(run.step)}]")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~$:" else c for c in text)
+
+
+def focus_run(store: RunStore) -> Run | None:
+    """The run that pages are about: the one chosen in this tab, else in the address, else the newest live, else the newest."""
+    chosen = st.session_state.get("focus", st.query_params.get("run"))
+    if chosen == NEW:
+        return None
+    if chosen:
+        try:
+            return store.get(chosen)
+        except PlaygroundError:
+            st.session_state.pop("focus", None)
+    runs = store.runs(("running", "queued", "paused"), limit=1) or store.runs(limit=1)
+    return runs[0] if runs else None
+
+
+def set_focus(run: str | None) -> None:
+    """Make a run the one that all pages of this tab are about; None: a fresh start."""
+    st.session_state["focus"] = run or NEW
+    st.query_params["run"] = run or NEW
