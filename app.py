@@ -44,25 +44,74 @@ def transport(run: Run | None, problem: str) -> None:
     status = run.status if run else "none"
     with st.container(horizontal=True, vertical_alignment="center"):
         if status in ("running", "queued"):
-            st.button("Pause", icon=":material/pause:", type="primary", key="main", width=120, on_click=act, args=(run.id, "pause"))
+            st.button(
+                "Pause",
+                icon=":material/pause:",
+                type="primary",
+                key="main",
+                width=120,
+                on_click=act,
+                args=(run.id, "pause"),
+            )
         elif status == "paused" or status in RESUMABLE:
-            st.button("Resume", icon=":material/play_arrow:", type="primary", key="main", width=120, on_click=act,
-                      args=(run.id, "resume"), help="Goes on from the last checkpoint." if status in RESUMABLE else None)
+            st.button(
+                "Resume",
+                icon=":material/play_arrow:",
+                type="primary",
+                key="main",
+                width=120,
+                on_click=act,
+                args=(run.id, "resume"),
+                help="Goes on from the last checkpoint." if status in RESUMABLE else None,
+            )
         else:
-            st.button("Start", icon=":material/play_arrow:", type="primary", key="main", width=120, on_click=start,
-                      disabled=bool(problem), help="Trains a new run with the settings on the left.")
-        st.button("Step", icon=":material/skip_next:", key="step", disabled=bool(problem) or status not in ("none", "paused"),
-                  on_click=(lambda: act(run.id, "step")) if run else (lambda: start(paused=True)),
-                  help="One generator step, with the discriminator steps that belong to it.")
-        st.button("Stop", icon=":material/stop:", key="stop", disabled=not (run and run.is_live), on_click=act,
-                  args=(run.id if run else "", "stop"), help="Ends the run with a last checkpoint. It can be resumed.")
-        st.button("Reset", icon=":material/restart_alt:", key="reset", disabled=run is None or run.is_live,
-                  on_click=shell.set_focus, args=(None,), help="A fresh start with these settings. The run is kept.")
+            st.button(
+                "Start",
+                icon=":material/play_arrow:",
+                type="primary",
+                key="main",
+                width=120,
+                on_click=start,
+                disabled=bool(problem),
+                help="Trains a new run with the settings on the left.",
+            )
+        st.button(
+            "Step",
+            icon=":material/skip_next:",
+            key="step",
+            disabled=bool(problem) or status not in ("none", "paused"),
+            on_click=(lambda: act(run.id, "step")) if run else (lambda: start(paused=True)),
+            help="One generator step, with the discriminator steps that belong to it.",
+        )
+        st.button(
+            "Stop",
+            icon=":material/stop:",
+            key="stop",
+            disabled=not (run and run.is_live),
+            on_click=act,
+            args=(run.id if run else "", "stop"),
+            help="Ends the run with a last checkpoint. It can be resumed.",
+        )
+        st.button(
+            "Reset",
+            icon=":material/restart_alt:",
+            key="reset",
+            disabled=run is None or run.is_live,
+            on_click=shell.set_focus,
+            args=(None,),
+            help="A fresh start with these settings. The run is kept.",
+        )
         if run:
             st.markdown(f"**{shell.plain(run.name)}**", width="content")
         else:
-            st.text_input("Name of the run", key="run_name", placeholder="Name of the run (optional)",
-                          label_visibility="collapsed", width=240, max_chars=80)
+            st.text_input(
+                "Name of the run",
+                key="run_name",
+                placeholder="Name of the run (optional)",
+                label_visibility="collapsed",
+                width=240,
+                max_chars=80,
+            )
 
 
 @st.fragment(run_every=LIVE_SECONDS)
@@ -114,8 +163,15 @@ def preset_cards(locked: bool) -> None:
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{preset.title}**")
             st.caption(preset.text)
-            st.button("Choose", key=f"preset_{name}", on_click=use_preset, args=(preset,), disabled=locked, width="stretch",
-                      help="Stop the run first." if locked else None)
+            st.button(
+                "Choose",
+                key=f"preset_{name}",
+                on_click=use_preset,
+                args=(preset,),
+                disabled=locked,
+                width="stretch",
+                help="Stop the run first." if locked else None,
+            )
 
 
 with shell.guarded():
@@ -127,7 +183,9 @@ with shell.guarded():
         st.session_state.pop("drafted", None)
     problem = recipe.problem()
     transport(run, problem)
-    notice = st.session_state.pop("notice", "") or (run.message if run and run.status in ("failed", "paused", "interrupted") else "")
+    notice = st.session_state.pop("notice", "") or (
+        run.message if run and run.status in ("failed", "paused", "interrupted") else ""
+    )
     if run and (trouble := runner.problem(run.id)):
         notice = trouble
     left, right = st.columns([1, 3], gap="medium")

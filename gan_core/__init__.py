@@ -13,5 +13,22 @@ from .runner import Runner
 from .store import RunStore
 from .trainer import Trainer
 
-__all__ = ["DATASETS", "LOSSES", "METRICS", "NETWORKS", "OPTIMIZERS", "PAIRS", "PENALTIES", "PRESETS", "ConfigError",
-           "DataError", "DivergedError", "GANConfig", "PlaygroundError", "RunError", "RunStore", "Runner", "Trainer"]
+__all__ = [
+    "DATASETS",
+    "LOSSES",
+    "METRICS",
+    "NETWORKS",
+    "OPTIMIZERS",
+    "PAIRS",
+    "PENALTIES",
+    "PRESETS",
+    "ConfigError",
+    "DataError",
+    "DivergedError",
+    "GANConfig",
+    "PlaygroundError",
+    "RunError",
+    "RunStore",
+    "Runner",
+    "Trainer",
+]

@@ -61,9 +61,11 @@ def _print(as_json: bool, values: dict, lines: list[str]) -> None:
 
 def presets(args: argparse.Namespace) -> None:
     """List the presets."""
-    _print(args.json, {"presets": {name: {"title": p.title, "text": p.text, "config": p.config.changed()}
-                                   for name, p in PRESETS.items()}},
-           [f"{name:12} {p.text}" for name, p in PRESETS.items()])
+    _print(
+        args.json,
+        {"presets": {name: {"title": p.title, "text": p.text, "config": p.config.changed()} for name, p in PRESETS.items()}},
+        [f"{name:12} {p.text}" for name, p in PRESETS.items()],
+    )
 
 
 def train(args: argparse.Namespace) -> None:
@@ -104,31 +106,51 @@ def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
                     raise RunError(problem.replace("press Resume", f"type: python -m gan_core resume {run}"))
         except KeyboardInterrupt:
             runner.shutdown()
-            print(f"\nInterrupted at step {store.get(run).step:,}. Go on with: python -m gan_core resume {run}", file=sys.stderr)
+            print(
+                f"\nInterrupted at step {store.get(run).step:,}. Go on with: python -m gan_core resume {run}",
+                file=sys.stderr,
+            )
             sys.exit(INTERRUPTED)
         bar.update(store.get(run).step - bar.n)
     row = store.get(run)
     if row.status == "finished":
-        _print(args.json, _summary(row), [f"{row.name}: finished, {row.step:,} steps in {row.seconds:.1f} s. Run {run}",
-                                          *(f"  {name}: {value[0]:.4g}" for name, value in row.metrics.items())])
+        _print(
+            args.json,
+            _summary(row),
+            [
+                f"{row.name}: finished, {row.step:,} steps in {row.seconds:.1f} s. Run {run}",
+                *(f"  {name}: {value[0]:.4g}" for name, value in row.metrics.items()),
+            ],
+        )
         return
     raise RunError(f"Run {run} is {row.status} at step {row.step:,}. {row.message}")
 
 
 def _summary(row: Run) -> dict:
     several = len(row.configs) > 1
-    return {"run": row.id, "name": row.name, "status": row.status, "step": row.step, "steps": row.steps,
-            "seconds": round(row.seconds, 3), "rate": round(row.step / row.seconds, 1) if row.seconds else 0.0,
-            "message": row.message, "metrics": row.metrics if several else {k: v[0] for k, v in row.metrics.items()},
-            "config": row.config.changed()}
+    return {
+        "run": row.id,
+        "name": row.name,
+        "status": row.status,
+        "step": row.step,
+        "steps": row.steps,
+        "seconds": round(row.seconds, 3),
+        "rate": round(row.step / row.seconds, 1) if row.seconds else 0.0,
+        "message": row.message,
+        "metrics": row.metrics if several else {k: v[0] for k, v in row.metrics.items()},
+        "config": row.config.changed(),
+    }
 
 
 def runs(args: argparse.Namespace) -> None:
     """List the runs of a store."""
     rows = RunStore(args.runs).runs()
     lines = [f"{r.id}  {r.status:11} {r.step:>9,}/{r.steps:<9,}  {r.name}" for r in rows]
-    _print(args.json, {"runs": [_summary(r) for r in rows]},
-           lines or ["No runs yet. Start one with: python -m gan_core train ring"])
+    _print(
+        args.json,
+        {"runs": [_summary(r) for r in rows]},
+        lines or ["No runs yet. Start one with: python -m gan_core train ring"],
+    )
 
 
 def sample(args: argparse.Namespace) -> None:
@@ -162,8 +184,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{args.command}: {error}", file=sys.stderr)
         return FAILED
     except sqlite3.Error as error:
-        print(f"{args.command}: the folder of runs cannot be used ({error}). Free some space there, or name another "
-              f"with --runs.", file=sys.stderr)
+        print(
+            f"{args.command}: the folder of runs cannot be used ({error}). Free some space there, or name another with --runs.",
+            file=sys.stderr,
+        )
         return FAILED
     return 0
 

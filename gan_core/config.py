@@ -33,7 +33,12 @@ class Choice:
 
 
 LATENTS = {"normal": Choice("Normal N(0, 1)"), "uniform": Choice("Uniform on [-1, 1]")}
-DEVICES = {"auto": Choice("Automatic"), "cpu": Choice("CPU"), "cuda": Choice("GPU (CUDA)"), "mps": Choice("GPU (Apple)")}
+DEVICES = {
+    "auto": Choice("Automatic"),
+    "cpu": Choice("CPU"),
+    "cuda": Choice("GPU (CUDA)"),
+    "mps": Choice("GPU (Apple)"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,65 +80,188 @@ class GANConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=False)
 
-    dataset: Annotated[str, Field(title="Data set", description="What the generator shall learn to imitate."),
-                       Meta("Data", choices=DATASETS, primary=True)] = "ring8"
-    image_size: Annotated[int, Field(title="Image size", ge=0, le=128, description=(
-        "Height and width that images are resized to, in pixels. 0 keeps the data set's own size.")),
-        Meta("Data", applies=_is_images)] = 0
-    network: Annotated[str, Field(title="Network", description="The kind of generator and discriminator."),
-                       Meta("Model", choices=NETWORKS, primary=True)] = "mlp"
-    latent_dim: Annotated[int, Field(title="Noise dimensions", ge=1, le=512, description=(
-        "How many random numbers (the latent z) the generator turns into one sample.")),
-        Meta("Model", "Radford et al. 2016 use 100 for images", primary=True)] = 16
-    latent: Annotated[str, Field(title="Noise distribution", description="What those random numbers are drawn from."),
-                      Meta("Model", choices=LATENTS)] = "normal"
-    width: Annotated[int, Field(title="Width", ge=2, le=1024, description=(
-        "Neurons in each hidden layer; for convolutional networks the channels at the highest resolution.")),
-        Meta("Model")] = 128
-    depth: Annotated[int, Field(title="Hidden layers", ge=1, le=8, description="Hidden layers of each network."),
-                     Meta("Model", applies=lambda c: NETWORKS[c.network].uses_depth)] = 2
-    loss: Annotated[str, Field(title="Loss", description="The game that the two networks play."),
-                    Meta("Objective", choices=LOSSES, primary=True)] = "nonsaturating"
-    penalty: Annotated[str, Field(title="Gradient penalty", description=(
-        "Keeps the discriminator smooth, so that its gradient stays useful to the generator.")),
-        Meta("Objective", choices=PENALTIES, primary=True)] = "none"
-    penalty_weight: Annotated[float, Field(title="Penalty weight", ge=0, le=1000, description=(
-        "λ or γ of the gradient penalty. WGAN-GP: 10 for images, 0.1 for points; R1: about 0.1 to 10.")),
-        Meta("Objective", "Gulrajani et al. 2017; Mescheder et al. 2018", live=True, member=True,
-             applies=lambda c: c.penalty != "none")] = 1.0
-    steps: Annotated[int, Field(title="Steps", ge=1, le=10_000_000, description="Generator steps until the run is finished."),
-                     Meta("Optimiser", primary=True)] = 5000
-    batch_size: Annotated[int, Field(title="Batch size", ge=2, le=4096, description=(
-        "Real samples, and as many generated ones, in each step.")), Meta("Optimiser")] = 256
-    lr_g: Annotated[float, Field(title="Generator's learning rate", ge=0, le=1, description=(
-        "How far the generator moves in a step. Can be changed while the run trains.")),
-        Meta("Optimiser", "Radford et al. 2016: 2e-4", primary=True, live=True, member=True, scientific=True)] = 1e-3
-    lr_d: Annotated[float, Field(title="Discriminator's learning rate", ge=0, le=1, description=(
-        "How far the discriminator moves in a step. Can be changed while the run trains.")),
-        Meta("Optimiser", "Heusel et al. 2017 (two time scales)", primary=True, live=True, member=True,
-             scientific=True)] = 1e-3
-    d_steps: Annotated[int, Field(title="Discriminator steps", ge=1, le=20, description=(
-        "Discriminator steps for each generator step. Wasserstein losses usually take 5.")),
-        Meta("Optimiser", "Arjovsky et al. 2017: 5")] = 1
-    optimizer: Annotated[str, Field(title="Optimiser", description="The rule that turns gradients into steps."),
-                         Meta("Optimiser", choices=OPTIMIZERS)] = "adam"
-    beta1: Annotated[float, Field(title="β1", ge=0, lt=1, description=(
-        "Memory of the gradient (Adam) or momentum (SGD). GANs like it low.")),
-        Meta("Optimiser", "Radford et al. 2016: 0.5; Gulrajani et al. 2017: 0 to 0.5",
-             applies=lambda c: c.optimizer != "rmsprop")] = 0.5
-    beta2: Annotated[float, Field(title="β2", ge=0, lt=1, description="Memory of the squared gradient (Adam, RMSprop)."),
-                     Meta("Optimiser", "Kingma and Ba 2015: 0.999", applies=lambda c: c.optimizer != "sgd")] = 0.999
-    label_smoothing: Annotated[float, Field(title="Label smoothing", ge=0, lt=0.5, description=(
-        "Real samples are labelled 1 minus this, so that the discriminator never gets quite sure. Real labels only.")),
-        Meta("Remedies", "Salimans et al. 2016, section 3.4", live=True, member=True,
-             applies=lambda c: LOSSES[c.loss].binary)] = 0.0
-    ema_decay: Annotated[float, Field(title="Averaged generator (EMA)", ge=0, lt=1, description=(
-        "Samples come from an exponential average of the generator's weights: 0.999 averages about 1,000 steps. "
-        "0 shows the weights as they are.")), Meta("Remedies", "Yazıcı et al. 2019")] = 0.0
-    seed: Annotated[int, Field(title="Seed", ge=0, le=2**31 - 1, description=(
-        "The same seed and settings give exactly the same run.")), Meta("Run", primary=True, member=True)] = 0
-    device: Annotated[str, Field(title="Device", description="Where to compute. Automatic takes a GPU if there is one "
-                                 "and the network is convolutional."), Meta("Run", choices=DEVICES)] = "auto"
+    dataset: Annotated[
+        str,
+        Field(title="Data set", description="What the generator shall learn to imitate."),
+        Meta("Data", choices=DATASETS, primary=True),
+    ] = "ring8"
+    image_size: Annotated[
+        int,
+        Field(
+            title="Image size",
+            ge=0,
+            le=128,
+            description=("Height and width that images are resized to, in pixels. 0 keeps the data set's own size."),
+        ),
+        Meta("Data", applies=_is_images),
+    ] = 0
+    network: Annotated[
+        str,
+        Field(title="Network", description="The kind of generator and discriminator."),
+        Meta("Model", choices=NETWORKS, primary=True),
+    ] = "mlp"
+    latent_dim: Annotated[
+        int,
+        Field(
+            title="Noise dimensions",
+            ge=1,
+            le=512,
+            description=("How many random numbers (the latent z) the generator turns into one sample."),
+        ),
+        Meta("Model", "Radford et al. 2016 use 100 for images", primary=True),
+    ] = 16
+    latent: Annotated[
+        str,
+        Field(title="Noise distribution", description="What those random numbers are drawn from."),
+        Meta("Model", choices=LATENTS),
+    ] = "normal"
+    width: Annotated[
+        int,
+        Field(
+            title="Width",
+            ge=2,
+            le=1024,
+            description=("Neurons in each hidden layer; for convolutional networks the channels at the highest resolution."),
+        ),
+        Meta("Model"),
+    ] = 128
+    depth: Annotated[
+        int,
+        Field(title="Hidden layers", ge=1, le=8, description="Hidden layers of each network."),
+        Meta("Model", applies=lambda c: NETWORKS[c.network].uses_depth),
+    ] = 2
+    loss: Annotated[
+        str,
+        Field(title="Loss", description="The game that the two networks play."),
+        Meta("Objective", choices=LOSSES, primary=True),
+    ] = "nonsaturating"
+    penalty: Annotated[
+        str,
+        Field(
+            title="Gradient penalty",
+            description=("Keeps the discriminator smooth, so that its gradient stays useful to the generator."),
+        ),
+        Meta("Objective", choices=PENALTIES, primary=True),
+    ] = "none"
+    penalty_weight: Annotated[
+        float,
+        Field(
+            title="Penalty weight",
+            ge=0,
+            le=1000,
+            description=("λ or γ of the gradient penalty. WGAN-GP: 10 for images, 0.1 for points; R1: about 0.1 to 10."),
+        ),
+        Meta(
+            "Objective",
+            "Gulrajani et al. 2017; Mescheder et al. 2018",
+            live=True,
+            member=True,
+            applies=lambda c: c.penalty != "none",
+        ),
+    ] = 1.0
+    steps: Annotated[
+        int,
+        Field(title="Steps", ge=1, le=10_000_000, description="Generator steps until the run is finished."),
+        Meta("Optimiser", primary=True),
+    ] = 5000
+    batch_size: Annotated[
+        int,
+        Field(title="Batch size", ge=2, le=4096, description=("Real samples, and as many generated ones, in each step.")),
+        Meta("Optimiser"),
+    ] = 256
+    lr_g: Annotated[
+        float,
+        Field(
+            title="Generator's learning rate",
+            ge=0,
+            le=1,
+            description=("How far the generator moves in a step. Can be changed while the run trains."),
+        ),
+        Meta("Optimiser", "Radford et al. 2016: 2e-4", primary=True, live=True, member=True, scientific=True),
+    ] = 1e-3
+    lr_d: Annotated[
+        float,
+        Field(
+            title="Discriminator's learning rate",
+            ge=0,
+            le=1,
+            description=("How far the discriminator moves in a step. Can be changed while the run trains."),
+        ),
+        Meta("Optimiser", "Heusel et al. 2017 (two time scales)", primary=True, live=True, member=True, scientific=True),
+    ] = 1e-3
+    d_steps: Annotated[
+        int,
+        Field(
+            title="Discriminator steps",
+            ge=1,
+            le=20,
+            description=("Discriminator steps for each generator step. Wasserstein losses usually take 5."),
+        ),
+        Meta("Optimiser", "Arjovsky et al. 2017: 5"),
+    ] = 1
+    optimizer: Annotated[
+        str,
+        Field(title="Optimiser", description="The rule that turns gradients into steps."),
+        Meta("Optimiser", choices=OPTIMIZERS),
+    ] = "adam"
+    beta1: Annotated[
+        float,
+        Field(title="β1", ge=0, lt=1, description=("Memory of the gradient (Adam) or momentum (SGD). GANs like it low.")),
+        Meta(
+            "Optimiser",
+            "Radford et al. 2016: 0.5; Gulrajani et al. 2017: 0 to 0.5",
+            applies=lambda c: c.optimizer != "rmsprop",
+        ),
+    ] = 0.5
+    beta2: Annotated[
+        float,
+        Field(title="β2", ge=0, lt=1, description="Memory of the squared gradient (Adam, RMSprop)."),
+        Meta("Optimiser", "Kingma and Ba 2015: 0.999", applies=lambda c: c.optimizer != "sgd"),
+    ] = 0.999
+    label_smoothing: Annotated[
+        float,
+        Field(
+            title="Label smoothing",
+            ge=0,
+            lt=0.5,
+            description=(
+                "Real samples are labelled 1 minus this, so that the discriminator never gets quite sure. Real labels only."
+            ),
+        ),
+        Meta(
+            "Remedies",
+            "Salimans et al. 2016, section 3.4",
+            live=True,
+            member=True,
+            applies=lambda c: LOSSES[c.loss].binary,
+        ),
+    ] = 0.0
+    ema_decay: Annotated[
+        float,
+        Field(
+            title="Averaged generator (EMA)",
+            ge=0,
+            lt=1,
+            description=(
+                "Samples come from an exponential average of the generator's weights: 0.999 averages about 1,000 steps. "
+                "0 shows the weights as they are."
+            ),
+        ),
+        Meta("Remedies", "Yazıcı et al. 2019"),
+    ] = 0.0
+    seed: Annotated[
+        int,
+        Field(title="Seed", ge=0, le=2**31 - 1, description=("The same seed and settings give exactly the same run.")),
+        Meta("Run", primary=True, member=True),
+    ] = 0
+    device: Annotated[
+        str,
+        Field(
+            title="Device",
+            description="Where to compute. Automatic takes a GPU if there is one and the network is convolutional.",
+        ),
+        Meta("Run", choices=DEVICES),
+    ] = "auto"
 
     @model_validator(mode="after")
     def _check(self) -> GANConfig:
@@ -149,11 +277,15 @@ class GANConfig(BaseModel):
         if entry.kind == "images" and (self.size % 4 or self.size < 8):
             raise _refuse(f"image_size = {self.image_size} does not work: expected 0 or a multiple of 4 from 8 to 128.")
         if NETWORKS[self.network].images_only and entry.kind == "points":
-            raise _refuse(f"network = {self.network} needs images, and {self.dataset} has points. Choose network = mlp, "
-                          f"or an image data set such as digits.")
+            raise _refuse(
+                f"network = {self.network} needs images, and {self.dataset} has points. Choose network = mlp, "
+                f"or an image data set such as digits."
+            )
         if self.label_smoothing and not LOSSES[self.loss].binary:
-            raise _refuse(f"label_smoothing = {self.label_smoothing} has no meaning for the loss {self.loss}, which uses "
-                          f"no labels. Set it to 0, or choose nonsaturating or minimax.")
+            raise _refuse(
+                f"label_smoothing = {self.label_smoothing} has no meaning for the loss {self.loss}, which uses "
+                f"no labels. Set it to 0, or choose nonsaturating or minimax."
+            )
         return self
 
     @property
@@ -171,8 +303,10 @@ class GANConfig(BaseModel):
     def parse(cls, values: Mapping[str, Any]) -> GANConfig:
         """A config from names and values, which may be strings ("0.1"), as from a file, a link or the command line."""
         if not isinstance(values, Mapping):
-            raise ConfigError(f"A config is an object of names and values, not {type(values).__name__}. "
-                              f'Write for example {{"dataset": "ring8", "steps": 2000}}.')
+            raise ConfigError(
+                f"A config is an object of names and values, not {type(values).__name__}. "
+                f'Write for example {{"dataset": "ring8", "steps": 2000}}.'
+            )
         try:
             return cls(**{str(name): value for name, value in values.items()})
         except ValidationError as error:
@@ -214,8 +348,9 @@ def _sentence(error: Mapping[str, Any]) -> str:
         return context["sentence"]
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(name, GANConfig.model_fields, 1)
-        return f"There is no setting {name}." + (f" Did you mean {near[0]}?" if near else
-                                                 f" The settings are: {', '.join(GANConfig.model_fields)}.")
+        return f"There is no setting {name}." + (
+            f" Did you mean {near[0]}?" if near else f" The settings are: {', '.join(GANConfig.model_fields)}."
+        )
     if kind in ("greater_than_equal", "less_than_equal", "less_than", "greater_than"):
         low, high = limits(name)
         end = "" if any(hasattr(rule, "le") for rule in GANConfig.model_fields[name].metadata) else " (not included)"

@@ -14,7 +14,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +101,7 @@ class _Quiet:
         return isinstance(other, _Quiet)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _cached_points(name: str) -> Data:
     return DATASETS[name].load(Path(), lambda text, share: None)
 
@@ -120,6 +120,7 @@ def _cached_images(name: str, size: int, folder: Path, progress: _Quiet) -> Data
 
 
 # Points
+
 
 def _mixture(name: str, centres: Tensor, sigmas: Tensor, n: int = POINTS) -> Data:
     """An even mixture of Gaussians with diagonal covariance: centres (K, 2), sigmas (K, 2)."""
@@ -164,6 +165,7 @@ def _swiss_roll(folder: Path, progress: Progress) -> Data:
 
 # Images
 
+
 def _digits(folder: Path, progress: Progress) -> Data:
     from sklearn.datasets import load_digits  # slow to import, and only this needs it
 
@@ -189,8 +191,10 @@ def _download(name: str, target: Path, urls: list[str], md5: str, progress: Prog
     problem = "no address is known for it"
     for url in urls:
         try:
-            with urllib.request.urlopen(url, timeout=20) as answer, tempfile.NamedTemporaryFile(
-                dir=target.parent, suffix=".part", delete=False) as part:
+            with (
+                urllib.request.urlopen(url, timeout=20) as answer,
+                tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part,
+            ):
                 try:
                     total, done, digest = int(answer.headers.get("Content-Length") or 0), 0, hashlib.md5()
                     while block := answer.read(1 << 16):
@@ -200,7 +204,7 @@ def _download(name: str, target: Path, urls: list[str], md5: str, progress: Prog
                         progress(f"Downloading {name}: {target.name}", done / total if total else 0.0)
                     part.close()
                     if digest.hexdigest() == md5:
-                        os.replace(part.name, target)
+                        Path(part.name).replace(target)
                         return
                     problem = "the download was damaged"
                 finally:
@@ -209,7 +213,8 @@ def _download(name: str, target: Path, urls: list[str], md5: str, progress: Prog
             problem = str(getattr(error, "reason", error))
     raise DataError(
         f"{name} is not in {target.parent} and could not be downloaded ({problem}). Put {target.name} there, or set "
-        f"GAN_PLAYGROUND_DATA to a folder that has it, or choose the data set digits, which needs no download.")
+        f"GAN_PLAYGROUND_DATA to a folder that has it, or choose the data set digits, which needs no download."
+    )
 
 
 def _mnist_like(name: str, subfolder: str) -> Callable[[Path, Progress], Data]:
@@ -223,11 +228,14 @@ def _mnist_like(name: str, subfolder: str) -> Callable[[Path, Progress], Data]:
             except (OSError, EOFError, ValueError) as error:
                 raise DataError(
                     f"{path} is damaged or cannot be read ({error}). Delete it and start again to download it anew, or "
-                    f"choose the data set digits, which needs no download.") from error
+                    f"choose the data set digits, which needs no download."
+                ) from error
         images, labels = arrays
         if images.ndim != 3 or images.shape[1:] != (28, 28) or len(images) != len(labels):
-            raise DataError(f"{folder / subfolder} holds {images.shape} images and {labels.shape} labels, "
-                            f"expected (N, 28, 28) and (N,). Delete that folder and start again.")
+            raise DataError(
+                f"{folder / subfolder} holds {images.shape} images and {labels.shape} labels, "
+                f"expected (N, 28, 28) and (N,). Delete that folder and start again."
+            )
         x = torch.from_numpy(images.astype(np.float32))[:, None].div_(127.5).sub_(1)
         return Data(x, torch.from_numpy(labels.astype(np.int64)))
 
@@ -247,8 +255,10 @@ def _find_idx(name: str, subfolder: str, stem: str, folder: Path, progress: Prog
     try:
         _download(name, target, [mirror + target.name for mirror in source.mirrors], md5, progress)
     except OSError as error:
-        raise DataError(f"{name} cannot be kept in {raw} ({error}). Set GAN_PLAYGROUND_DATA to a folder that can be "
-                        f"written, or choose the data set digits, which needs no download.") from error
+        raise DataError(
+            f"{name} cannot be kept in {raw} ({error}). Set GAN_PLAYGROUND_DATA to a folder that can be "
+            f"written, or choose the data set digits, which needs no download."
+        ) from error
     return target
 
 
@@ -258,31 +268,64 @@ def is_here(name: str, folder: Path | None = None) -> bool:
     if subfolder is None:
         return True
     raw = (Path(folder) if folder is not None else data_folder()) / subfolder / "raw"
-    return all(any((raw / f"train-{part}-ubyte{end}").is_file() for end in ("", ".gz"))
-               for part in ("images-idx3", "labels-idx1"))
+    return all(
+        any((raw / f"train-{part}-ubyte{end}").is_file() for end in ("", ".gz")) for part in ("images-idx3", "labels-idx1")
+    )
 
 
 DATASETS: dict[str, Dataset] = {
     "ring8": Dataset(
-        _ring8, "Ring of 8 Gaussians", "Eight small Gaussians on a circle of radius 2, sigma 0.1.",
-        "the usual toy for mode collapse, as in Metz et al. 2017"),
+        _ring8,
+        "Ring of 8 Gaussians",
+        "Eight small Gaussians on a circle of radius 2, sigma 0.1.",
+        "the usual toy for mode collapse, as in Metz et al. 2017",
+    ),
     "grid25": Dataset(
-        _grid25, "Grid of 25 Gaussians", "Twenty-five Gaussians on {-4, -2, 0, 2, 4}², sigma 0.05.",
-        "Lin et al. 2018 (PacGAN), section 4.1"),
+        _grid25,
+        "Grid of 25 Gaussians",
+        "Twenty-five Gaussians on {-4, -2, 0, 2, 4}², sigma 0.05.",
+        "Lin et al. 2018 (PacGAN), section 4.1",
+    ),
     "two_gaussians": Dataset(
-        _two_gaussians, "Two Gaussians", "A round and a tall Gaussian side by side in the unit square.",
-        "GAN Lab, data set “gaussians”"),
+        _two_gaussians,
+        "Two Gaussians",
+        "A round and a tall Gaussian side by side in the unit square.",
+        "GAN Lab, data set “gaussians”",
+    ),
     "disjoint3": Dataset(
-        _disjoint3, "Three separate Gaussians", "Three tight Gaussians, sigma 0.025, in the unit square.",
-        "GAN Lab, data set “disjoint”"),
+        _disjoint3,
+        "Three separate Gaussians",
+        "Three tight Gaussians, sigma 0.025, in the unit square.",
+        "GAN Lab, data set “disjoint”",
+    ),
     "swiss_roll": Dataset(
-        _swiss_roll, "Swiss roll", "One curved band: no separate modes, but thin.", "Gulrajani et al. 2017, figure 1"),
+        _swiss_roll, "Swiss roll", "One curved band: no separate modes, but thin.", "Gulrajani et al. 2017, figure 1"
+    ),
     "digits": Dataset(
-        _digits, "Digits 8 × 8", "1,797 small handwritten digits that ship with scikit-learn: no download.",
-        "Alpaydin and Kaynak 1998, UCI", "images", 8, 1),
+        _digits,
+        "Digits 8 × 8",
+        "1,797 small handwritten digits that ship with scikit-learn: no download.",
+        "Alpaydin and Kaynak 1998, UCI",
+        "images",
+        8,
+        1,
+    ),
     "mnist": Dataset(
-        _mnist_like("mnist", "MNIST"), "MNIST", "60,000 handwritten digits, 28 × 28.", "LeCun et al. 1998", "images", 28, 1),
+        _mnist_like("mnist", "MNIST"),
+        "MNIST",
+        "60,000 handwritten digits, 28 × 28.",
+        "LeCun et al. 1998",
+        "images",
+        28,
+        1,
+    ),
     "fashion_mnist": Dataset(
-        _mnist_like("fashion_mnist", "FashionMNIST"), "Fashion-MNIST", "60,000 pictures of clothes, 28 × 28.",
-        "Xiao et al. 2017", "images", 28, 1),
+        _mnist_like("fashion_mnist", "FashionMNIST"),
+        "Fashion-MNIST",
+        "60,000 pictures of clothes, 28 × 28.",
+        "Xiao et al. 2017",
+        "images",
+        28,
+        1,
+    ),
 }

@@ -101,11 +101,15 @@ def real_frame(config: GANConfig, data: Data) -> bytes:
     generator = seeded(0, "view")
     if data.x.dim() == 2:
         rows = torch.randint(len(data.x), (POINTS,), generator=generator)
-        return pack({"kind": "points", "extent": extent(data), "step": 0, "modes": _mode_list(data)},
-                    {"real": data.x[rows].numpy()})
+        return pack(
+            {"kind": "points", "extent": extent(data), "step": 0, "modes": _mode_list(data)},
+            {"real": data.x[rows].numpy()},
+        )
     rows = torch.randint(len(data.x), (IMAGES,), generator=generator)
-    return pack({"kind": "images", "step": 0, "size": data.shape[1], "shown": "real", "rows": 8},
-                {"png": png_grid(data.x[rows], 8)})
+    return pack(
+        {"kind": "images", "step": 0, "size": data.shape[1], "shown": "real", "rows": 8},
+        {"png": png_grid(data.x[rows], 8)},
+    )
 
 
 def _mode_list(data: Data) -> list | None:
@@ -124,12 +128,19 @@ def live_frame(trainer: Trainer, member: int = 0) -> bytes:
     latents = sample_latents(config, count, seeded(config.seed, "view"))
     fake = trainer.generate(latents, member)
     if data.x.dim() == 4:
-        return pack({"kind": "images", "step": trainer.step_count, "size": data.shape[1], "shown": "fake", "rows": 8},
-                    {"png": png_grid(fake, 8)})
+        return pack(
+            {"kind": "images", "step": trainer.step_count, "size": data.shape[1], "shown": "fake", "rows": 8},
+            {"png": png_grid(fake, 8)},
+        )
     x, y, half = extent(data)
     axis = (torch.arange(HEAT) + 0.5) / HEAT * 2 - 1
     grid = torch.stack([(x + half * axis).repeat(HEAT), (y + half * axis).repeat_interleave(HEAT)], 1)
     rows = torch.randint(len(data.x), (POINTS,), generator=seeded(0, "view"))
-    return pack({"kind": "points", "extent": (x, y, half), "step": trainer.step_count, "modes": _mode_list(data)},
-                {"real": data.x[rows].cpu().numpy(), "fake": fake.numpy(),
-                 "heat": _opinion(trainer, member, grid).reshape(HEAT, HEAT)})
+    return pack(
+        {"kind": "points", "extent": (x, y, half), "step": trainer.step_count, "modes": _mode_list(data)},
+        {
+            "real": data.x[rows].cpu().numpy(),
+            "fake": fake.numpy(),
+            "heat": _opinion(trainer, member, grid).reshape(HEAT, HEAT),
+        },
+    )

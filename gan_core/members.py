@@ -82,7 +82,8 @@ class Members:
     def _read_scalars(self) -> None:
         self._scalars = {
             name: torch.tensor([float(getattr(c, name)) for c in self.configs], device=self.device)[:, None]
-            for name, meta in METAS.items() if meta.member and name != "seed"
+            for name, meta in METAS.items()
+            if meta.member and name != "seed"
         }
         self._smooth = bool((self._scalars["label_smoothing"] > 0).any())
 
@@ -121,8 +122,17 @@ class Members:
         self._update_average(config.ema_decay)
 
         with torch.no_grad():
-            return torch.stack([real_logits.mean(1), fake_logits.mean(1), loss_d, term, vector_norm(grad_d, dim=1),
-                                loss_g, vector_norm(grad_g, dim=1)])
+            return torch.stack(
+                [
+                    real_logits.mean(1),
+                    fake_logits.mean(1),
+                    loss_d,
+                    term,
+                    vector_norm(grad_d, dim=1),
+                    loss_g,
+                    vector_norm(grad_g, dim=1),
+                ]
+            )
 
     @torch.no_grad()
     def _update_average(self, decay: float) -> None:

@@ -94,20 +94,41 @@ def _has_modes(data: Data) -> bool:
 
 METRICS: dict[str, Metric] = {
     "modes": Metric(
-        _modes, lambda data, n: float(len(data.centres)), _has_modes, "Modes covered",
-        "Modes with at least one sample within 3 sigma of their centre.", "Lin et al. 2018 (PacGAN), section 4.1", True),
+        _modes,
+        lambda data, n: float(len(data.centres)),
+        _has_modes,
+        "Modes covered",
+        "Modes with at least one sample within 3 sigma of their centre.",
+        "Lin et al. 2018 (PacGAN), section 4.1",
+        True,
+    ),
     "high_quality": Metric(
-        _high_quality, lambda data, n: 1 - math.exp(-HIGH_QUALITY_SIGMAS**2 / 2), _has_modes, "High quality",
+        _high_quality,
+        lambda data, n: 1 - math.exp(-(HIGH_QUALITY_SIGMAS**2) / 2),
+        _has_modes,
+        "High quality",
         "Share of samples within 3 sigma of a mode. Perfect samples score 98.9 %, not 100 %.",
-        "Lin et al. 2018 (PacGAN), section 4.1", True),
+        "Lin et al. 2018 (PacGAN), section 4.1",
+        True,
+    ),
     "reverse_kl": Metric(
-        _reverse_kl, lambda data, n: (len(data.centres) - 1) / (2 * n), _has_modes, "Reverse KL",
+        _reverse_kl,
+        lambda data, n: (len(data.centres) - 1) / (2 * n),
+        _has_modes,
+        "Reverse KL",
         "How unevenly the high-quality samples fall on the modes, in nats; ln K is one mode only.",
-        "Lin et al. 2018 (PacGAN), section 4.1", False),
+        "Lin et al. 2018 (PacGAN), section 4.1",
+        False,
+    ),
     "sliced_wasserstein": Metric(
-        _sliced, _sliced_floor, lambda data: True, "Sliced Wasserstein",
+        _sliced,
+        _sliced_floor,
+        lambda data: True,
+        "Sliced Wasserstein",
         "Mean distance between sorted projections of generated and real samples; for images in pixel values.",
-        "Rabin et al. 2012; Bonneel et al. 2015", False),
+        "Rabin et al. 2012; Bonneel et al. 2015",
+        False,
+    ),
 }
 
 

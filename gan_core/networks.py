@@ -116,8 +116,13 @@ def _dcgan_generator(members: int, latent_dim: int, shape: tuple[int, ...], widt
     channels, size, _ = shape
     start, blocks = conv_blocks(size)
     c = width * 2 ** max(0, blocks - 1)
-    layers = [nn.Linear(latent_dim, c * start * start, bias=False), nn.Unflatten(1, (c, start, start)), _ChannelsLast(),
-              nn.BatchNorm2d(c), nn.ReLU()]
+    layers = [
+        nn.Linear(latent_dim, c * start * start, bias=False),
+        nn.Unflatten(1, (c, start, start)),
+        _ChannelsLast(),
+        nn.BatchNorm2d(c),
+        nn.ReLU(),
+    ]
     for _ in range(blocks - 1):
         layers += [nn.ConvTranspose2d(c, c // 2, 4, 2, 1, bias=False), nn.BatchNorm2d(c // 2), nn.ReLU()]
         c //= 2
@@ -139,11 +144,21 @@ def _dcgan_discriminator(members: int, shape: tuple[int, ...], width: int, depth
 
 NETWORKS: dict[str, Network] = {
     "mlp": Network(
-        _mlp_generator, _mlp_discriminator, "MLP",
-        "Fully connected layers with LeakyReLU. For points, and for small images.", "Goodfellow et al. 2014, section 5"),
+        _mlp_generator,
+        _mlp_discriminator,
+        "MLP",
+        "Fully connected layers with LeakyReLU. For points, and for small images.",
+        "Goodfellow et al. 2014, section 5",
+    ),
     "dcgan": Network(
-        _dcgan_generator, _dcgan_discriminator, "DCGAN",
+        _dcgan_generator,
+        _dcgan_discriminator,
+        "DCGAN",
         "Strided convolutions, one block for each halving of the image. Batch normalisation in the generator only, so "
         "that every per-sample penalty is valid on the discriminator.",
-        "Radford et al. 2016, section 3", images_only=True, has_members=False, uses_depth=False),
+        "Radford et al. 2016, section 3",
+        images_only=True,
+        has_members=False,
+        uses_depth=False,
+    ),
 }

@@ -38,34 +38,47 @@ _CONV = {"network": "dcgan", "latent_dim": 64, "batch_size": 64, "lr_g": 2e-4, "
 
 PRESETS: dict[str, Preset] = {
     "ring": Preset(
-        "Ring of eight", "Eight islands on a circle. Watch the orange points find all eight within seconds.",
-        GANConfig(dataset="ring8", steps=5000)),
+        "Ring of eight",
+        "Eight islands on a circle. Watch the orange points find all eight within seconds.",
+        GANConfig(dataset="ring8", steps=5000),
+    ),
     "grid": Preset(
-        "Grid of 25", "Twenty-five tiny islands. Coverage comes first, precision much later, if at all.",
-        GANConfig(dataset="grid25", steps=10_000)),
+        "Grid of 25",
+        "Twenty-five tiny islands. Coverage comes first, precision much later, if at all.",
+        GANConfig(dataset="grid25", steps=10_000),
+    ),
     "swiss_roll": Preset(
-        "Swiss roll", "One thin spiral: no modes to lose, but a shape that a smooth generator finds hard.",
-        GANConfig(dataset="swiss_roll", steps=10_000)),
+        "Swiss roll",
+        "One thin spiral: no modes to lose, but a hard shape. A relativistic loss with R1 and R2.",
+        GANConfig(dataset="swiss_roll", steps=5000, loss="relativistic", penalty="r1_r2", penalty_weight=0.05, ema_decay=0.99),
+    ),
     "digits": Preset(
-        "Digits", "Small handwritten digits, 8 × 8, learnt in about a minute on a laptop.",
-        GANConfig(dataset="digits", width=32, steps=3000, **_CONV)),
+        "Digits",
+        "Small handwritten digits, 8 × 8, learnt in about a minute on a laptop.",
+        GANConfig(dataset="digits", width=32, steps=3000, **_CONV),
+    ),
     "mnist": Preset(
-        "MNIST", "The classic, 28 × 28. First strokes after seconds, digits after minutes.",
-        GANConfig(dataset="mnist", width=32, steps=5000, **_CONV)),
+        "MNIST",
+        "The classic, 28 × 28. First strokes after seconds, digits after minutes.",
+        GANConfig(dataset="mnist", width=32, steps=5000, **_CONV),
+    ),
 }
 
 PAIRS: dict[str, Pair] = {
-    "slow_judge": Pair(
+    "slow_discriminator": Pair(
         "A discriminator that learns too slowly",
         "Left, the discriminator learns ten times slower than the generator, which heaps all its samples wherever it is "
         "praised and jumps on when the praise moves. Right, both learn equally fast.",
-        GANConfig(dataset="ring8", steps=3000, lr_d=1e-4), GANConfig(dataset="ring8", steps=3000, lr_d=1e-3)),
+        GANConfig(dataset="ring8", steps=3000, lr_d=1e-4),
+        GANConfig(dataset="ring8", steps=3000, lr_d=1e-3),
+    ),
     "bare_critic": Pair(
         "A Wasserstein critic without its penalty",
         "A Wasserstein critic must be smooth. Left, nothing keeps it so and its slopes throw the samples about. Right, the "
         "gradient penalty of WGAN-GP holds it.",
         GANConfig(dataset="ring8", steps=3000, loss="wasserstein"),
-        GANConfig(dataset="ring8", steps=3000, loss="wasserstein", penalty="wgan_gp", penalty_weight=0.1)),
+        GANConfig(dataset="ring8", steps=3000, loss="wasserstein", penalty="wgan_gp", penalty_weight=0.1),
+    ),
 }
 
 
@@ -83,6 +96,7 @@ def read_config(name_or_path: str) -> GANConfig:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON ({error}). A config looks like "
-                          f'{{"dataset": "ring8", "steps": 2000}}.') from error
+        raise ConfigError(
+            f'{path} cannot be read as JSON ({error}). A config looks like {{"dataset": "ring8", "steps": 2000}}.'
+        ) from error
     return GANConfig.parse(values)

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from .config import METAS, GANConfig
 from .errors import ConfigError, RunError
-from .session import Session
+from .session import REPORT_SECONDS, Session
 from .store import LIVE, RESUMABLE, RunStore
 from .trainer import check_members, pick_device
 
@@ -53,8 +53,10 @@ class Runner:
             self._owner_path(self.owner).parent.mkdir(exist_ok=True)
             self._owner_lock.acquire(timeout=0)
         except OSError as error:
-            raise RunError(f"Runs cannot be kept in {store.folder} ({error}). Free some space there, or set "
-                           f"GAN_PLAYGROUND_RUNS to a folder that can be written.") from error
+            raise RunError(
+                f"Runs cannot be kept in {store.folder} ({error}). Free some space there, or set "
+                f"GAN_PLAYGROUND_RUNS to a folder that can be written."
+            ) from error
         atexit.register(self.shutdown)
         self.recover()
 
@@ -84,8 +86,11 @@ class Runner:
         """Mark live runs whose process is gone as interrupted; returns their ids."""
         gone = [run for run in self.store.runs(LIVE) if not self._is_alive(run.owner)]
         for run in gone:
-            self.store.update(run.id, status="interrupted", message="The program that trained it ended. Resume goes on "
-                              "from its last checkpoint.")
+            self.store.update(
+                run.id,
+                status="interrupted",
+                message="The program that trained it ended. Resume goes on from its last checkpoint.",
+            )
         return [run.id for run in gone]
 
     # What a user can do
@@ -105,8 +110,9 @@ class Runner:
         one, two = self._start([[first], [second]], names, uuid.uuid4().hex[:8])
         return one, two
 
-    def _start(self, groups: Sequence[Sequence[GANConfig]], names: Sequence[str], pair: str | None,
-               paused: bool = False) -> list[str]:
+    def _start(
+        self, groups: Sequence[Sequence[GANConfig]], names: Sequence[str], pair: str | None, paused: bool = False
+    ) -> list[str]:
         for configs in groups:
             check_members(configs)
             pick_device(configs[0])
@@ -115,8 +121,10 @@ class Runner:
             for run in runs if paused else []:
                 self.store.add_command(run, "pause")
         except (OSError, sqlite3.Error) as error:
-            raise RunError(f"The run cannot be written to {self.store.folder} ({error}). Free some space there, or set "
-                           f"GAN_PLAYGROUND_RUNS to another folder.") from error
+            raise RunError(
+                f"The run cannot be written to {self.store.folder} ({error}). Free some space there, or set "
+                f"GAN_PLAYGROUND_RUNS to another folder."
+            ) from error
         self._launch(runs)
         return runs
 
@@ -210,7 +218,8 @@ class Runner:
             if worker not in self._waiting:
                 self._waiting.append(worker)
             ready = self._turn.wait_for(
-                lambda: self.closing or (self._training < self.slots and self._waiting[0] is worker), seconds)
+                lambda: self.closing or (self._training < self.slots and self._waiting[0] is worker), seconds
+            )
             if not ready or self.closing:
                 return False
             self._waiting.remove(worker)
@@ -242,7 +251,7 @@ class _Worker:
     def __init__(self, runner: Runner, sessions: list[Session]):
         self.runner, self.sessions = runner, sessions
         self.wake = threading.Event()
-        self._polled = 0.0
+        self._polled = self._reported = 0.0
         self.thread = threading.Thread(target=self._work, name=f"training-{next(self._numbers)}", daemon=True)
 
     def problem(self, run: str) -> str:
@@ -281,11 +290,19 @@ class _Worker:
             if session.status == "queued":
                 session.go()
         until = self._polled + POLL_SECONDS
-        while not self.wake.is_set() and not self.runner.closing and time.monotonic() < until:
+        while not self.wake.is_set() and not self.runner.closing and (now := time.monotonic()) < until:
             going = [s for s in ready if s.status == "running"]
             if len(going) != len(ready):
                 return
-            min(going, key=lambda s: s.step).advance()
+            behind = min(s.step for s in going)
+            for session in going:
+                if session.step == behind:
+                    session.advance()
+            if now - self._reported >= REPORT_SECONDS:  # a pair reports together, so that it is seen in step
+                self._reported = now
+                for session in going:
+                    if session.status == "running":
+                        session.report()
 
     def _poll(self) -> None:
         self.wake.clear()
@@ -299,4 +316,3 @@ class _Worker:
                 continue  # the disk is full: the session says so when it reports
             for kind, value in commands:
                 session.obey(kind, value)
-

@@ -92,14 +92,17 @@ class Session:
     # Between two steps
 
     def advance(self) -> None:
-        """One step, and whatever is due after it."""
+        """One step; after the last one the run is finished."""
         with self._guard():
             self.trainer.step()
             self._steps_since += 1
             if self.step >= self.trainer.configs[0].steps:
                 self._end("finished", "")
-            elif time.perf_counter() - self._last_report >= REPORT_SECONDS:
-                self._report()
+
+    def report(self) -> None:
+        """Say how things stand, with whatever measurement is due."""
+        with self._guard():
+            self._report()
 
     def obey(self, kind: str, value: Any) -> None:
         """A command: pause, resume, step, stop, or set {"name", "value"}."""
@@ -177,8 +180,16 @@ class Session:
             self._measures.used(started, time.perf_counter())
         rows = trainer.history[self._reported :]
         self.store.report(
-            self.run, step=self.step, rate=self.rate, seconds=self.seconds, frame=frame, metrics=self.metrics,
-            series={"train": rows, "metrics": self._metric_rows}, status=self.status, message=self.message)
+            self.run,
+            step=self.step,
+            rate=self.rate,
+            seconds=self.seconds,
+            frame=frame,
+            metrics=self.metrics,
+            series={"train": rows, "metrics": self._metric_rows},
+            status=self.status,
+            message=self.message,
+        )
         self._reported += len(rows)
         self._metric_rows = []
         started = time.perf_counter()
@@ -232,8 +243,10 @@ class _Guard:
         session = self.session
         if isinstance(error, (sqlite3.Error, OSError)):  # the engine turns errors of reading data into its own
             status = "paused"
-            message = (f"Paused at step {session.step:,}: {session.store.folder} cannot be written ({error}). Free some "
-                       f"space there, then press Resume. Nothing is lost.")
+            message = (
+                f"Paused at step {session.step:,}: {session.store.folder} cannot be written ({error}). Free some "
+                f"space there, then press Resume. Nothing is lost."
+            )
             session.problem = message
         else:
             status, message = "failed", self._sentence(error)

@@ -7,8 +7,6 @@ go on while one writes, and files get their name only when they are whole.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import shutil
@@ -23,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
+from .checkpoints import digest, read_checkpoint, write_checkpoint
 from .config import GANConfig
 from .errors import ConfigError, RunError
 
@@ -122,14 +119,18 @@ class RunStore:
             with self._write() as db:
                 version = db.execute("PRAGMA user_version").fetchone()[0]
                 if version > SCHEMA:
-                    raise RunError(f"{self.folder} was written by a newer version of GAN Playground (format {version}, "
-                                   f"this one knows {SCHEMA}). Update, or set GAN_PLAYGROUND_RUNS to another folder.")
+                    raise RunError(
+                        f"{self.folder} was written by a newer version of GAN Playground (format {version}, "
+                        f"this one knows {SCHEMA}). Update, or set GAN_PLAYGROUND_RUNS to another folder."
+                    )
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
         except (OSError, sqlite3.Error) as error:
-            raise RunError(f"Runs cannot be kept in {self.folder} ({error}). Free some space there, or set "
-                           f"GAN_PLAYGROUND_RUNS to a folder that can be written.") from error
+            raise RunError(
+                f"Runs cannot be kept in {self.folder} ({error}). Free some space there, or set "
+                f"GAN_PLAYGROUND_RUNS to a folder that can be written."
+            ) from error
 
     # Connections
 
@@ -175,8 +176,17 @@ class RunStore:
             db.execute(
                 "INSERT INTO runs (id, name, configs, status, owner, created, updated, steps, pair) "
                 "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
-                (run, name.strip() or default_name(first), json.dumps([c.model_dump() for c in configs]), owner, now, now,
-                 first.steps, pair))
+                (
+                    run,
+                    name.strip() or default_name(first),
+                    json.dumps([c.model_dump() for c in configs]),
+                    owner,
+                    now,
+                    now,
+                    first.steps,
+                    pair,
+                ),
+            )
         return run
 
     def get(self, run: str) -> Run:
@@ -198,8 +208,11 @@ class RunStore:
     def runs(self, status: Sequence[str] | None = None, limit: int = 1000) -> list[Run]:
         """Newest first, of some statuses or of all. A run that cannot be read any more is left out."""
         where = f"WHERE status IN ({', '.join('?' * len(status))})" if status is not None else ""
-        rows = self._db().execute(f"SELECT * FROM runs {where} ORDER BY created DESC, rowid DESC LIMIT ?",
-                                  (*(status or ()), limit)).fetchall()
+        rows = (
+            self._db()
+            .execute(f"SELECT * FROM runs {where} ORDER BY created DESC, rowid DESC LIMIT ?", (*(status or ()), limit))
+            .fetchall()
+        )
         found = []
         for row in rows:
             try:
@@ -227,8 +240,10 @@ class RunStore:
         """Queue a run for this owner, if it is still in one of the expected statuses. Only one claimant wins."""
         marks = ", ".join("?" * len(expected))
         with self._write() as db:
-            cursor = db.execute(f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ? "
-                                f"WHERE id = ? AND status IN ({marks})", (owner, time.time(), run, *expected))
+            cursor = db.execute(
+                f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ? WHERE id = ? AND status IN ({marks})",
+                (owner, time.time(), run, *expected),
+            )
             db.execute("DELETE FROM commands WHERE run = ?", (run,))
             return cursor.rowcount == 1
 
@@ -248,8 +263,18 @@ class RunStore:
 
     # What a run reports
 
-    def report(self, run: str, *, step: int, rate: float, seconds: float, series: dict[str, list[tuple[int, np.ndarray]]],
-               metrics: dict[str, list[float]] | None = None, frame: bytes | None = None, **values: Any) -> None:
+    def report(
+        self,
+        run: str,
+        *,
+        step: int,
+        rate: float,
+        seconds: float,
+        series: dict[str, list[tuple[int, np.ndarray]]],
+        metrics: dict[str, list[float]] | None = None,
+        frame: bytes | None = None,
+        **values: Any,
+    ) -> None:
         """Everything a training thread has to say at one moment, in one transaction.
 
         Args:
@@ -263,15 +288,23 @@ class RunStore:
         with self._write() as db:
             db.execute(f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?", (*values.values(), run))
             for kind, rows in series.items():
-                db.executemany("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)",
-                               [(run, kind, at, np.asarray(row, np.float32).tobytes()) for at, row in rows])
+                db.executemany(
+                    "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)",
+                    [(run, kind, at, np.asarray(row, np.float32).tobytes()) for at, row in rows],
+                )
             if frame is not None:
                 db.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?)", (run, step, frame))
 
     def series(self, run: str, kind: str, after: int = -1, members: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Rows later than a step: (steps int64 (T,), values float32 (T, S, E))."""
-        rows = self._db().execute("SELECT step, value FROM series WHERE run = ? AND kind = ? AND step > ? ORDER BY step",
-                                  (run, kind, after)).fetchall()
+        rows = (
+            self._db()
+            .execute(
+                "SELECT step, value FROM series WHERE run = ? AND kind = ? AND step > ? ORDER BY step",
+                (run, kind, after),
+            )
+            .fetchall()
+        )
         steps = np.array([row[0] for row in rows], np.int64)
         values = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
         return steps, values.reshape(len(rows), -1, members) if rows else np.zeros((0, 0, members), np.float32)
@@ -289,8 +322,10 @@ class RunStore:
     def add_event(self, run: str, step: int, kind: str, **detail: Any) -> None:
         """Note that something happened: a change of a value, a pause, an error."""
         with self._write() as db:
-            db.execute("INSERT INTO events (run, step, time, kind, detail) VALUES (?, ?, ?, ?, ?)",
-                       (run, step, time.time(), kind, json.dumps(detail)))
+            db.execute(
+                "INSERT INTO events (run, step, time, kind, detail) VALUES (?, ?, ?, ?, ?)",
+                (run, step, time.time(), kind, json.dumps(detail)),
+            )
 
     def events(self, run: str) -> list[dict]:
         """In order: {"step", "time", "kind", **detail}."""
@@ -326,8 +361,10 @@ class RunStore:
         path = self.checkpoint_path(run, state["step"])
         write_checkpoint(path, state)
         with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)",
-                       (run, state["step"], _digest(path), path.stat().st_size))
+            db.execute(
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)",
+                (run, state["step"], digest(path), path.stat().st_size),
+            )
         steps = self.checkpoint_steps(run)
         while len(steps) > KEPT_CHECKPOINTS:
             gone = _most_crowded(steps)
@@ -362,7 +399,7 @@ class RunStore:
     def _read_kept(self, run: str, step: int) -> dict:
         path = self.checkpoint_path(run, step)
         row = self._db().execute("SELECT digest FROM checkpoints WHERE run = ? AND step = ?", (run, step)).fetchone()
-        if path.is_file() and row is not None and _digest(path) != row[0]:
+        if path.is_file() and row is not None and digest(path) != row[0]:
             raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit. Choose an earlier step.")
         return read_checkpoint(path)
 
@@ -381,44 +418,3 @@ def _most_crowded(steps: list[int]) -> int:
     """The inner step whose removal leaves the smallest gap."""
     gaps = {step: after - before for before, step, after in zip(steps, steps[1:], steps[2:], strict=False)}
     return min(gaps, key=gaps.get)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def write_checkpoint(path: Path, state: dict) -> None:
-    """A `Trainer.state_dict` as one safetensors file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rest = {key: value for key, value in state.items() if key != "tensors"}
-    part = path.with_suffix(f".{uuid.uuid4().hex[:6]}.part")
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in state["tensors"].items()}, part,
-                  metadata={"gan_playground": json.dumps(rest)})
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except SafetensorError as error:  # safetensors reports a full disk as its own error
-        raise OSError(errno.ENOSPC, str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def read_checkpoint(path: Path) -> dict:
-    """What `write_checkpoint` was given.
-
-    Raises:
-        RunError: the file is missing, cut short or not a checkpoint.
-    """
-    if not path.is_file():
-        raise RunError(f"The checkpoint {path} does not exist. Choose another step or run.")
-    try:
-        with safe_open(path, "pt") as file:
-            rest = json.loads(file.metadata()["gan_playground"])
-            return {**rest, "tensors": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"The checkpoint {path} is damaged or cut short ({error}). Choose an earlier step.") from error

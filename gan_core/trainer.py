@@ -33,9 +33,13 @@ FLUSH_STEPS = 64  # steps between two checks that all numbers are finite
 BLOCK_BYTES = 2**20  # activations of one layer that still fit a core's cache
 
 _TERMS = {
-    "real_logit": "the discriminator's logits on real samples", "fake_logit": "the discriminator's logits on generated samples",
-    "loss_d": "the discriminator's loss", "penalty": "the gradient penalty", "grad_d": "the discriminator's gradient",
-    "loss_g": "the generator's loss", "grad_g": "the generator's gradient",
+    "real_logit": "the discriminator's logits on real samples",
+    "fake_logit": "the discriminator's logits on generated samples",
+    "loss_d": "the discriminator's loss",
+    "penalty": "the gradient penalty",
+    "grad_d": "the discriminator's gradient",
+    "loss_g": "the generator's loss",
+    "grad_g": "the generator's gradient",
 }
 
 
@@ -66,8 +70,10 @@ def check_members(configs: Sequence[GANConfig]) -> None:
         values = {getattr(c, name) for c in configs}
         if len(values) > 1 and not meta.member:
             free = ", ".join(n for n, m in METAS.items() if m.member)
-            raise ConfigError(f"{name} differs between members ({', '.join(map(str, sorted(values)))}). Members of one "
-                              f"trainer may differ in: {free}. Train the others as runs of their own.")
+            raise ConfigError(
+                f"{name} differs between members ({', '.join(map(str, sorted(values)))}). Members of one "
+                f"trainer may differ in: {free}. Train the others as runs of their own."
+            )
 
 
 class Trainer:
@@ -87,8 +93,13 @@ class Trainer:
         ConfigError, DataError.
     """
 
-    def __init__(self, config: GANConfig | Sequence[GANConfig], *, data_folder: Path | str | None = None,
-                 progress: Progress = lambda text, share: None):
+    def __init__(
+        self,
+        config: GANConfig | Sequence[GANConfig],
+        *,
+        data_folder: Path | str | None = None,
+        progress: Progress = lambda text, share: None,
+    ):
         self.configs = [config] if isinstance(config, GANConfig) else list(config)
         check_members(self.configs)
         first = self.configs[0]
@@ -97,8 +108,7 @@ class Trainer:
         data = load(first.dataset, first.image_size, folder, progress)
         self.data = Data(data.x.to(self.device), data.labels, data.centres, data.sigmas)
         size = self._block_size()
-        self._blocks = [Members(self.configs[k : k + size], self.data, self.device)
-                        for k in range(0, len(self.configs), size)]
+        self._blocks = [Members(self.configs[k : k + size], self.data, self.device) for k in range(0, len(self.configs), size)]
         self.step_count = 0
         self.history: list[tuple[int, np.ndarray]] = []
         self._every = math.ceil(first.steps / HISTORY_POINTS)
@@ -186,8 +196,12 @@ class Trainer:
         elif config.penalty_weight > 1:
             advice += f", or penalty_weight = {config.penalty_weight / 10:g}"
         which = f" of member {member}" if len(self.configs) > 1 else ""
-        return DivergedError(f"Stopped at step {step:,}: {_TERMS[term]}{which} is not a finite number any more. {advice}.",
-                             step=step, term=term, member=member)
+        return DivergedError(
+            f"Stopped at step {step:,}: {_TERMS[term]}{which} is not a finite number any more. {advice}.",
+            step=step,
+            term=term,
+            member=member,
+        )
 
     def set_value(self, name: str, value: float) -> None:
         """Change a setting between two steps, for all members.
@@ -248,12 +262,15 @@ class Trainer:
         self.flush()
         states = [block.state() for block in self._blocks]
         names = states[0][0]
-        tensors = {name: states[0][0][name] if len(states) == 1 else torch.cat([s[0][name] for s in states])
-                   for name in names}
+        tensors = {name: states[0][0][name] if len(states) == 1 else torch.cat([s[0][name] for s in states]) for name in names}
         if self._pending:
             tensors["pending"] = torch.stack(self._pending)
-        return {"step": self.step_count, "configs": [c.model_dump() for c in self.configs], "cursors": states[0][1],
-                "tensors": {name: value.detach().cpu().clone() for name, value in tensors.items()}}
+        return {
+            "step": self.step_count,
+            "configs": [c.model_dump() for c in self.configs],
+            "cursors": states[0][1],
+            "tensors": {name: value.detach().cpu().clone() for name, value in tensors.items()},
+        }
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from a `state_dict` of the same configs.
@@ -274,8 +291,10 @@ class Trainer:
                 start = end
         except (KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise RunError(f"This checkpoint does not fit the config it was opened with ({reason}). Open it with the "
-                           f"config of the run that wrote it.") from error
+            raise RunError(
+                f"This checkpoint does not fit the config it was opened with ({reason}). Open it with the "
+                f"config of the run that wrote it."
+            ) from error
         self.step_count = state["step"]
         self.history = []
         self._pending = [] if pending is None else list(pending)

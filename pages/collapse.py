@@ -1,5 +1,7 @@
 """Mode collapse: a recipe that fails beside one that holds, same seed, step by step in turn."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from gan_core import PAIRS, PlaygroundError
@@ -12,14 +14,18 @@ from ui.text import setting
 
 runner = shell.open_page("Mode collapse")
 store = runner.store
-SIDES = ("Fails", "Holds")
+SIDES = ("fails", "holds")
 
 
-def start(pair: Pair, seed: int) -> None:
-    """Start both recipes with one seed."""
+def start(name: str, seed: int) -> None:
+    """Start both recipes of a pair with one seed."""
+    pair = PAIRS[name]
     try:
-        runs = runner.start_pair(pair.fails.but(seed=seed), pair.holds.but(seed=seed),
-                                 tuple(f"{pair.title}: {side.lower()}" for side in SIDES))
+        runs = runner.start_pair(
+            pair.fails.but(seed=seed),
+            pair.holds.but(seed=seed),
+            tuple(f"{name.replace('_', ' ')}, {side}" for side in SIDES),
+        )
         st.session_state["twins"] = runs
     except PlaygroundError as error:
         st.session_state["notice"] = str(error)
@@ -45,14 +51,12 @@ def twins() -> list[Run]:
         return store.pair(newest.pair) if newest else []
     found = []
     for run in chosen:
-        try:
+        with suppress(PlaygroundError):  # deleted meanwhile
             found.append(store.get(run))
-        except PlaygroundError:
-            pass
     return found
 
 
-def transport(pair: Pair, runs: list[Run]) -> None:
+def transport(name: str, runs: list[Run]) -> None:
     """One bar for both."""
     live_now = any(run.is_live for run in runs)
     going = any(run.status in ("running", "queued") for run in runs)
@@ -60,20 +64,52 @@ def transport(pair: Pair, runs: list[Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, width=110, disabled=live_now, help="The same for both.")
         if going:
-            st.button("Pause", icon=":material/pause:", type="primary", width=130, key="main", on_click=act, args=(runs, "pause"))
+            st.button(
+                "Pause",
+                icon=":material/pause:",
+                type="primary",
+                width=130,
+                key="main",
+                on_click=act,
+                args=(runs, "pause"),
+            )
         elif held:
-            st.button("Resume", icon=":material/play_arrow:", type="primary", width=130, key="main", on_click=act, args=(runs, "resume"))
+            st.button(
+                "Resume",
+                icon=":material/play_arrow:",
+                type="primary",
+                width=130,
+                key="main",
+                on_click=act,
+                args=(runs, "resume"),
+            )
         else:
-            st.button("Start both", icon=":material/play_arrow:", type="primary", width=130, key="main", on_click=start, args=(pair, seed))
+            st.button(
+                "Start both",
+                icon=":material/play_arrow:",
+                type="primary",
+                width=130,
+                key="main",
+                on_click=start,
+                args=(name, seed),
+            )
         st.button("Stop", icon=":material/stop:", key="stop", disabled=not live_now, on_click=act, args=(runs, "stop"))
-        st.button("Start anew", icon=":material/restart_alt:", key="anew", disabled=live_now or not runs, on_click=start, args=(pair, seed))
+        st.button(
+            "Start anew",
+            icon=":material/restart_alt:",
+            key="anew",
+            disabled=live_now or not runs,
+            on_click=start,
+            args=(name, seed),
+        )
 
 
-def difference(pair: Pair) -> None:
+def heading(column, pair: Pair, side: int) -> None:
     """What is not the same on the two sides."""
-    rows = [f"| {GANConfig.model_fields[name].title} | {_title(name, a)} | {_title(name, b)} |"
-            for name, (a, b) in pair.difference().items()]
-    st.markdown("\n".join(["| The only difference | Left | Right |", "|---|---|---|", *rows]))
+    values = [
+        f"{GANConfig.model_fields[name].title}: **{_title(name, both[side])}**" for name, both in pair.difference().items()
+    ]
+    column.markdown(f"**{'Left' if side == 0 else 'Right'}** · " + ", ".join(values))
 
 
 def _title(name: str, value) -> str:
@@ -82,22 +118,23 @@ def _title(name: str, value) -> str:
 
 
 @st.fragment(run_every=0.5)
-def side_by_side(ids: list[str], shown: list[str]) -> None:
+def side_by_side(pair: Pair, ids: list[str], shown: list[str]) -> None:
     """Both runs as they stand, twice a second."""
     with shell.guarded():
         runs = [store.get(run) for run in ids]
         if [run.status for run in runs] != shown:
             st.rerun()
-        draw(runs)
+        draw(pair, runs)
 
 
-def draw(runs: list[Run]) -> None:
+def draw(pair: Pair, runs: list[Run]) -> None:
     """The two monitors."""
     cache = st.session_state.setdefault("series", live.SeriesCache())
-    for column, side, run in zip(st.columns(2, gap="large"), SIDES, runs, strict=True):
+    for k, (column, run) in enumerate(zip(st.columns(2, gap="large"), runs, strict=True)):
+        heading(column, pair, k)
         with column:
             data = load(run.config.dataset, run.config.image_size)
-            live.monitor(live.run_message(store, run, data, cache, "compact", runner.problem(run.id)), key=f"twin_{side}")
+            live.monitor(live.run_message(store, run, data, cache, "compact", runner.problem(run.id)), key=f"twin_{k}")
 
 
 with shell.guarded():
@@ -105,26 +142,35 @@ with shell.guarded():
     busy = any(run.is_live for run in runs)
     names = list(PAIRS)
     shown = next((n for n in names if len(runs) == 2 and runs[0].config.but(seed=0) == PAIRS[n].fails), names[0])
-    chosen = st.segmented_control("Comparison", names, default=shown, required=True, disabled=busy,
-                                  format_func=lambda n: PAIRS[n].title, key=f"pair_{busy}")
+    chosen = st.segmented_control(
+        "Comparison",
+        names,
+        default=shown,
+        required=True,
+        disabled=busy,
+        format_func=lambda n: PAIRS[n].title,
+        key=f"pair_{busy}",
+    )
     pair = PAIRS[chosen]
     if chosen != shown:
         runs = []
     st.write(pair.text)
-    transport(pair, runs)
+    transport(chosen, runs)
     if notice := st.session_state.pop("notice", ""):
         st.warning(notice)
     for run in runs:
         if run.message:
             st.warning(f"{shell.plain(run.name)}: {run.message}")
     if len(runs) == 2 and busy:
-        side_by_side([run.id for run in runs], [run.status for run in runs])
+        side_by_side(pair, [run.id for run in runs], [run.status for run in runs])
     elif len(runs) == 2:
-        draw(runs)
+        draw(pair, runs)
     else:
-        for column, side, config in zip(st.columns(2, gap="large"), SIDES, (pair.fails, pair.holds), strict=True):
+        for k, (column, config) in enumerate(zip(st.columns(2, gap="large"), (pair.fails, pair.holds), strict=True)):
+            heading(column, pair, k)
             with column:
-                live.monitor(live.idle_message(config, load(config.dataset, config.image_size), "", "compact"), key=f"twin_{side}")
-    difference(pair)
-    st.caption("Modes are counted as in PacGAN (Lin et al. 2018): 2,500 samples, a mode counts with at least one sample within "
-               "3 sigma of its centre.")
+                live.monitor(live.idle_message(config, load(config.dataset, config.image_size), "", "compact"), key=f"twin_{k}")
+    st.caption(
+        "Modes are counted as in PacGAN (Lin et al. 2018): 2,500 samples, a mode counts with at least one sample within "
+        "3 sigma of its centre."
+    )

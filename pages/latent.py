@@ -33,22 +33,43 @@ def controls(run: Run, steps: list[int]) -> dict:
     """Where to go from, where to, and how."""
     step = steps[-1]
     if len(steps) > 1:
-        step = st.select_slider("Step of the run", steps, steps[-1], format_func=whole,
-                                help="Checkpoints that were kept along the run. Earlier ones show what it knew then.")
-    ends = st.segmented_control("End points", [2, 4], default=2, required=True,
-                                help="Two: from one to the other. Four: a round trip through all of them.")
+        step = st.select_slider(
+            "Step of the run",
+            steps,
+            steps[-1],
+            format_func=whole,
+            help="Checkpoints that were kept along the run. Earlier ones show what it knew then.",
+        )
+    ends = st.segmented_control(
+        "End points",
+        [2, 4],
+        default=2,
+        required=True,
+        help="Two: from one to the other. Four: a round trip through all of them.",
+    )
     if st.button("Other end points", icon=":material/casino:"):
         st.session_state["ends_from"] = st.session_state.get("ends_from", 0) + 4
         for k in range(4):
             st.session_state.pop(f"end_{k}", None)
     first = st.session_state.get("ends_from", 0)
     columns = st.columns(2)
-    seeds = [columns[k % 2].number_input(f"Seed {'ABCD'[k]}", 0, 2**31 - 1, first + k, key=f"end_{k}",
-                                         help="Each seed stands for one noise vector.") for k in range(ends)]
-    kind = st.segmented_control("Way", ["slerp", "lerp"], default="slerp", required=True, format_func={
-        "slerp": "Around (slerp)", "lerp": "Straight (lerp)"}.get, help=(
-        "Noise vectors of many dimensions all have about the same length. Around the sphere (slerp) every point on the way "
-        "has it too; a straight line (lerp) cuts through the middle, where the generator was never trained."))
+    seeds = [
+        columns[k % 2].number_input(
+            f"Seed {'ABCD'[k]}", 0, 2**31 - 1, first + k, key=f"end_{k}", help="Each seed stands for one noise vector."
+        )
+        for k in range(ends)
+    ]
+    kind = st.segmented_control(
+        "Way",
+        ["slerp", "lerp"],
+        default="slerp",
+        required=True,
+        format_func={"slerp": "Around (slerp)", "lerp": "Straight (lerp)"}.get,
+        help=(
+            "Noise vectors of many dimensions all have about the same length. Around the sphere (slerp) every point on the way "
+            "has it too; a straight line (lerp) cuts through the middle, where the generator was never trained."
+        ),
+    )
     frames = st.slider("Frames for each leg", 8, 64, 24, 8)
     member = st.number_input("Member", 0, len(run.configs) - 1, 0) if len(run.configs) > 1 else 0
     return {"step": step, "seeds": seeds, "kind": kind, "frames": frames, "member": member}
@@ -63,14 +84,23 @@ def message(trainer: Trainer, run: Run, choice: dict) -> bytes:
     header = {"key": key, "frames": len(made), "palette": PALETTE}
     if made.dim() == 4:
         caption = "The strip shows frames along the way; a click jumps there."
-        return pack({**header, "kind": "images", "size": made.shape[-1], "columns": COLUMNS, "caption": caption},
-                    {"sheet": png_grid(made, COLUMNS)})
+        return pack(
+            {**header, "kind": "images", "size": made.shape[-1], "columns": COLUMNS, "caption": caption},
+            {"sheet": png_grid(made, COLUMNS)},
+        )
     cloud = trainer.sample(600, choice["member"], seed=1)
     real = trainer.data.x[torch.randint(len(trainer.data.x), (600,), generator=seeded(0, "view"))]
-    return pack({**header, "kind": "points", "extent": extent(trainer.data), "step": trainer.step_count,
-                 "caption": "The line is the way of one sample while its noise vector moves. Between modes it crosses empty "
-                            "space: a connected noise space has a connected image."},
-                {"path": made.numpy(), "fake": cloud.numpy(), "real": real.cpu().numpy()})
+    return pack(
+        {
+            **header,
+            "kind": "points",
+            "extent": extent(trainer.data),
+            "step": trainer.step_count,
+            "caption": "The line is the way of one sample while its noise vector moves. Between modes it crosses empty "
+            "space: a connected noise space has a connected image.",
+        },
+        {"path": made.numpy(), "fake": cloud.numpy(), "real": real.cpu().numpy()},
+    )
 
 
 _STRIP = live.mount("strip", (live.STATIC / "strip.css").read_text(encoding="utf-8"))

@@ -25,14 +25,25 @@ def picture(run: str, step: int, folder: str) -> str:
 
 def row(run: Run, pictured: bool) -> dict:
     """A run as a line of the table."""
-    shown = ", ".join(f"{METRICS[name].title} {significant(values[0])}" for name, values in list(run.metrics.items())[:2] if name in METRICS)
+    shown = ", ".join(
+        f"{METRICS[name].title} {significant(values[0])}" for name, values in list(run.metrics.items())[:1] if name in METRICS
+    )
     members = f", {len(run.configs)} members" if len(run.configs) > 1 else ""
     config = run.config
     penalty = f" + {config.penalty}" if config.penalty != "none" else ""
-    return {"": picture(run.id, run.step, str(store.folder)) if pictured else "", "Name": run.name, "Status": STATUS[run.status][0],
-            "Data": config.dataset, "Recipe": f"{config.network}, {config.loss}{penalty}{members}",
-            "Progress": run.step / run.steps, "Step": whole(run.step), "Last metrics": shown, "Trained": duration(run.seconds),
-            "Begun": ago(run.created), "Disk": f"{store.disk_bytes(run.id) / 1e6:.1f} MB"}
+    return {
+        "": picture(run.id, run.step, str(store.folder)) if pictured else "",
+        "Name": run.name,
+        "Status": STATUS[run.status][0],
+        "Data": config.dataset,
+        "Recipe": f"{config.network}, {config.loss}{penalty}{members}",
+        "Step": whole(run.step),
+        "Progress": run.step / run.steps,
+        "Last metrics": shown,
+        "Trained": duration(run.seconds),
+        "Begun": ago(run.created),
+        "Disk": f"{store.disk_bytes(run.id) / 1e6:.1f} MB",
+    }
 
 
 def act(ids: list[str], kind: str) -> None:
@@ -67,11 +78,21 @@ def table() -> None:
             st.session_state["listed"] = ids
             st.session_state["list_version"] += 1
         event = st.dataframe(
-            [row(run, k < PICTURES) for k, run in enumerate(runs)], hide_index=True, on_select="rerun", selection_mode="multi-row",
-            key=f"table_{st.session_state['list_version']}", height=min(640, 90 + 48 * len(runs)), row_height=44, column_config={
+            [row(run, k < PICTURES) for k, run in enumerate(runs)],
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            key=f"table_{st.session_state['list_version']}",
+            height=min(640, 90 + 48 * len(runs)),
+            row_height=44,
+            column_config={
                 "": st.column_config.ImageColumn(width=52),
                 "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-                "Name": st.column_config.TextColumn(width="medium"), "Last metrics": st.column_config.TextColumn(width="medium")})
+                "Name": st.column_config.TextColumn(width="medium"),
+                "Last metrics": st.column_config.TextColumn(width="small"),
+                "Recipe": st.column_config.TextColumn(width="small"),
+            },
+        )
         chosen = [runs[k] for k in event.selection.rows if k < len(runs)]
         with bar:
             actions(chosen)
@@ -80,19 +101,42 @@ def table() -> None:
 def actions(chosen: list[Run]) -> None:
     """What can be done with the chosen runs."""
     ids = [run.id for run in chosen]
-    if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=len(chosen) != 1, help="Shows the run in the Playground."):
+    if st.button(
+        "Open",
+        icon=":material/open_in_new:",
+        type="primary",
+        disabled=len(chosen) != 1,
+        help="Shows the run in the Playground.",
+    ):
         shell.set_focus(ids[0])
         st.switch_page("app.py")
-    st.button("Resume", icon=":material/play_arrow:", disabled=not chosen or any(r.status not in ("paused", *RESUMABLE) for r in chosen),
-              on_click=act, args=(ids, "resume"), help="Goes on from the last checkpoint.")
-    st.button("Stop", icon=":material/stop:", disabled=not chosen or not all(r.is_live for r in chosen), on_click=act, args=(ids, "stop"))
+    st.button(
+        "Resume",
+        icon=":material/play_arrow:",
+        disabled=not chosen or any(r.status not in ("paused", *RESUMABLE) for r in chosen),
+        on_click=act,
+        args=(ids, "resume"),
+        help="Goes on from the last checkpoint.",
+    )
+    st.button(
+        "Stop",
+        icon=":material/stop:",
+        disabled=not chosen or not all(r.is_live for r in chosen),
+        on_click=act,
+        args=(ids, "stop"),
+    )
     if st.session_state.get("deleting") and st.session_state["deleting"] == ids:
         st.markdown(f"Delete {len(ids)} run{'s' if len(ids) > 1 else ''} for good?", width="content")
         st.button("Delete", icon=":material/delete_forever:", key="really", on_click=act, args=(ids, "delete"))
         st.button("Keep", key="keep", on_click=lambda: st.session_state.pop("deleting", None))
     else:
-        st.button("Delete …", icon=":material/delete:", disabled=not chosen or any(r.is_live for r in chosen), key="delete",
-                  on_click=lambda: st.session_state.update(deleting=ids))
+        st.button(
+            "Delete …",
+            icon=":material/delete:",
+            disabled=not chosen or any(r.is_live for r in chosen),
+            key="delete",
+            on_click=lambda: st.session_state.update(deleting=ids),
+        )
     if not chosen:
         st.caption("Choose runs with the boxes at the left.", width="content")
 

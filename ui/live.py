@@ -25,14 +25,17 @@ _VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("
 def mount(name: str, css: str):
     """A component whose code is static/<name>.js: loaded once, however often its data change."""
     return st.components.v2.component(
-        f"gan_playground_{name}", html='<div class="host"></div>', css=css,
+        f"gan_playground_{name}",
+        html='<div class="host"></div>',
+        css=css,
         js=f"""
 const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
 export default function (component) {{
   module.then((m) => m.render(component));
   return () => module.then((m) => m.dispose(component.parentElement));
 }}
-""")
+""",
+    )
 
 
 _MONITOR = mount("monitor", (STATIC / "monitor.css").read_text(encoding="utf-8"))
@@ -53,12 +56,21 @@ def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str
     frame = b"" if data is None else _idle_frame(config.dataset, config.image_size, data, config)
     zero = np.zeros(0, np.float32)
     header = {
-        "layout": layout, "status": "none", "label": "Ready", "step": 0, "steps": config.steps, "rate": 0, "seconds": 0,
-        "caption": "Real data: what the generator shall learn to imitate.", "waiting": waiting, "palette": PALETTE,
-        "big": {"value": "–", "text": _big_text(data), "help": ""}, "small": _small({}, data, {}),
+        "layout": layout,
+        "status": "none",
+        "label": "Ready",
+        "step": 0,
+        "steps": config.steps,
+        "rate": 0,
+        "seconds": 0,
+        "caption": "Real data: what the generator shall learn to imitate.",
+        "waiting": waiting,
+        "palette": PALETTE,
+        "big": {"value": "–", "text": _big_text(data), "help": ""},
+        "small": _small({}, data, {}),
         "charts": _charts(config, data, config.steps),
     }
-    arrays = {name: zero for name in ("t", "d", "g", "r", "f", "m", "v")}
+    arrays = dict.fromkeys(("t", "d", "g", "r", "f", "m", "v"), zero)
     return pack(header, arrays | ({"frame": frame} if frame else {}))
 
 
@@ -71,15 +83,41 @@ def _charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
         return {"name": name, "colour": colour, "values": values, "dash": dash}
 
     charts = [
-        {"title": "Loss", "steps": "t", "span": span,
-         "lines": [line("discriminator", "discriminator", "d"), line("generator", "generator", "g", True)]},
-        {"title": "Mean logit", "steps": "t", "span": span, "lines": [line("real", "real", "r"), line("generated", "fake", "f", True)]},
+        {
+            "title": "Loss",
+            "steps": "t",
+            "span": span,
+            "lines": [line("discriminator", "discriminator", "d"), line("generator", "generator", "g", True)],
+        },
+        {
+            "title": "Mean logit",
+            "steps": "t",
+            "span": span,
+            "lines": [line("real", "real", "r"), line("generated", "fake", "f", True)],
+        },
     ]
     if data is not None and data.centres is not None:
-        charts.append({"title": "Modes", "steps": "m", "span": span, "low": 0, "high": len(data.centres),
-                       "floor": len(data.centres), "lines": [line("covered", "accent", "v")]})
+        charts.append(
+            {
+                "title": "Modes",
+                "steps": "m",
+                "span": span,
+                "low": 0,
+                "high": len(data.centres),
+                "floor": len(data.centres),
+                "lines": [line("covered", "accent", "v")],
+            }
+        )
     else:
-        charts.append({"title": "Distance", "steps": "m", "span": span, "low": 0, "lines": [line("sliced Wasserstein", "accent", "v")]})
+        charts.append(
+            {
+                "title": "Distance",
+                "steps": "m",
+                "span": span,
+                "low": 0,
+                "lines": [line("sliced Wasserstein", "accent", "v")],
+            }
+        )
     return charts
 
 
@@ -113,7 +151,9 @@ def thin(steps: np.ndarray, values: np.ndarray, points: int = CURVE_POINTS) -> t
     return steps[starts + counts - 1], means
 
 
-def run_message(store: RunStore, run: Run, data: Data | None, cache: SeriesCache, layout: str = "wide", problem: str = "") -> bytes:
+def run_message(
+    store: RunStore, run: Run, data: Data | None, cache: SeriesCache, layout: str = "wide", problem: str = ""
+) -> bytes:
     """How a run stands now: status, curves, readings and the latest picture of its first member."""
     train_steps, train = cache.get(store, run, "train")
     metric_steps, metric = cache.get(store, run, "metrics")
@@ -135,10 +175,20 @@ def run_message(store: RunStore, run: Run, data: Data | None, cache: SeriesCache
         arrays["frame"] = frame
     word = STATUS[run.status][0]
     header = {
-        "layout": layout, "run": run.id, "status": run.status, "label": "Paused" if problem else word, "step": run.step,
-        "steps": run.steps, "rate": run.rate if run.status == "running" else 0, "seconds": run.seconds,
-        "caption": "", "waiting": run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
-        "palette": PALETTE, "charts": _charts(run.config, data, run.steps), **_readings(run, data)}
+        "layout": layout,
+        "run": run.id,
+        "status": run.status,
+        "label": "Paused" if problem else word,
+        "step": run.step,
+        "steps": run.steps,
+        "rate": run.rate if run.status == "running" else 0,
+        "seconds": run.seconds,
+        "caption": "",
+        "waiting": run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
+        "palette": PALETTE,
+        "charts": _charts(run.config, data, run.steps),
+        **_readings(run, data),
+    }
     if data is not None and data.x.dim() == 2:
         header["caption"] = "Colour behind the points: what the discriminator takes for real, and for generated."
     else:
@@ -159,14 +209,24 @@ def _readings(run: Run, data: Data | None) -> dict:
     words = _big_text(data)
     if head != "modes" and head in floor:
         words += f", perfect {_shown(head, floor[head])}"
-    return {"big": {"value": text.get(head, "–"), "text": words, "help": METRICS[head].text}, "small": _small(text, data, floor)}
+    return {
+        "big": {"value": text.get(head, "–"), "text": words, "help": METRICS[head].text},
+        "small": _small(text, data, floor),
+    }
 
 
 def _small(text: dict[str, str], data: Data | None, floor: dict[str, float]) -> list[dict]:
     """A line for each metric that applies but the large one, measured or not yet, so that nothing jumps."""
     names = [n for n, m in METRICS.items() if data is not None and m.applies(data)]
-    return [{"name": METRICS[n].title, "value": text.get(n, "–"), "help": METRICS[n].text,
-             "floor": f"perfect {_shown(n, floor[n])}" if n in floor else ""} for n in names[1:]]
+    return [
+        {
+            "name": METRICS[n].title,
+            "value": text.get(n, "–"),
+            "help": METRICS[n].text,
+            "floor": f"perfect {_shown(n, floor[n])}" if n in floor else "",
+        }
+        for n in names[1:]
+    ]
 
 
 def _shown(name: str, value: float) -> str:

@@ -5,8 +5,20 @@ the tones are chosen for contrast on the light and the dark background.
 """
 
 PALETTE = {
-    "light": {"real": "#0072B2", "fake": "#D9600A", "discriminator": "#00805C", "generator": "#B0387B", "accent": "#4F46C8"},
-    "dark": {"real": "#56B4E9", "fake": "#FF9A3D", "discriminator": "#2FC79B", "generator": "#EE8FC4", "accent": "#A5A0FF"},
+    "light": {
+        "real": "#0072B2",
+        "fake": "#D9600A",
+        "discriminator": "#00805C",
+        "generator": "#B0387B",
+        "accent": "#4F46C8",
+    },
+    "dark": {
+        "real": "#56B4E9",
+        "fake": "#FF9A3D",
+        "discriminator": "#2FC79B",
+        "generator": "#EE8FC4",
+        "accent": "#A5A0FF",
+    },
 }
 
 STATUS = {  # status of a run -> (word, Streamlit's colour name)

@@ -68,8 +68,14 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
     field, meta = GANConfig.model_fields[name], METAS[name]
     help = field.description + (f"  \n:small[{meta.source}]" if meta.source else "")
     key, value = f"field_{name}", draft()[name]
-    common = {"label": field.title, "key": key, "help": help, "disabled": live and not meta.live,
-              "on_change": _changed, "args": (name, runner, run.id if live else None)}
+    common = {
+        "label": field.title,
+        "key": key,
+        "help": help,
+        "disabled": live and not meta.live,
+        "on_change": _changed,
+        "args": (name, runner, run.id if live else None),
+    }
     if meta.choices is not None:
         st.session_state.setdefault(key, value)
         st.selectbox(options=list(meta.choices), format_func=lambda v: getattr(meta.choices.get(v), "title", v), **common)
@@ -80,8 +86,13 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
         st.number_input(min_value=int(low), max_value=int(high), step=_whole_step(name), **common)
     else:
         st.session_state.setdefault(key, float(value))
-        st.number_input(min_value=float(low), max_value=float(high), step=1e-4 if meta.scientific else 0.01,
-                        format="%.2g" if meta.scientific else "%g", **common)
+        st.number_input(
+            min_value=float(low),
+            max_value=float(high),
+            step=1e-4 if meta.scientific else 0.01,
+            format="%.2g" if meta.scientific else "%g",
+            **common,
+        )
 
 
 def _whole_step(name: str) -> int:

@@ -65,8 +65,10 @@ def guarded() -> Iterator[None]:
     except PlaygroundError as error:
         st.error(str(error))
     except (sqlite3.Error, OSError) as error:
-        st.error(f"The folder of runs, {runs_folder()}, cannot be used ({error}). Free some space there or bring it back, "
-                 f"then reload the page.")
+        st.error(
+            f"The folder of runs, {runs_folder()}, cannot be used ({error}). Free some space there or bring it back, "
+            f"then reload the page."
+        )
 
 
 def open_page(title: str) -> Runner:
