@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -72,6 +73,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor) -> Tensor:
     return ((a @ directions).sort(1).values - (b @ directions).sort(0).values).abs().mean((1, 2))
 
 
+@lru_cache(maxsize=8)
 def real_sample(data: Data, n: int, seed: int) -> Tensor:
     """n rows of the data drawn without replacement (with, if there are fewer), flattened: (n, D)."""
     generator = seeded(seed, "real_sample")

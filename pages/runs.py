@@ -83,14 +83,17 @@ def table() -> None:
             on_select="rerun",
             selection_mode="multi-row",
             key=f"table_{st.session_state['list_version']}",
-            height=min(640, 90 + 48 * len(runs)),
+            height=min(660, 38 + 44 * len(runs)),
             row_height=44,
             column_config={
-                "": st.column_config.ImageColumn(width=52),
-                "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-                "Name": st.column_config.TextColumn(width="medium"),
-                "Last metrics": st.column_config.TextColumn(width="small"),
-                "Recipe": st.column_config.TextColumn(width="small"),
+                "": st.column_config.ImageColumn(width=50),
+                "Name": st.column_config.TextColumn(width=190),
+                "Status": st.column_config.TextColumn(width=85),
+                "Data": st.column_config.TextColumn(width=80),
+                "Recipe": st.column_config.TextColumn(width=165),
+                "Step": st.column_config.TextColumn(width=65),
+                "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=95),
+                "Last metrics": st.column_config.TextColumn(width=155),
             },
         )
         chosen = [runs[k] for k in event.selection.rows if k < len(runs)]

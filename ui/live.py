@@ -75,7 +75,7 @@ def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str
 
 
 def _big_text(data: Data | None) -> str:
-    return f"of {len(data.centres)} modes covered" if data is not None and data.centres is not None else "sliced Wasserstein"
+    return f"of {len(data.centres)} modes covered" if data is not None and data.centres is not None else "distance to real data"
 
 
 def _charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
@@ -208,7 +208,7 @@ def _readings(run: Run, data: Data | None) -> dict:
     head = next((n for n, m in METRICS.items() if data is not None and m.applies(data)), "sliced_wasserstein")
     words = _big_text(data)
     if head != "modes" and head in floor:
-        words += f", perfect {_shown(head, floor[head])}"
+        words += f" (perfect {_shown(head, floor[head])})"
     return {
         "big": {"value": text.get(head, "–"), "text": words, "help": METRICS[head].text},
         "small": _small(text, data, floor),

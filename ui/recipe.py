@@ -23,8 +23,8 @@ def draft() -> dict[str, Any]:
 def load(config: GANConfig) -> None:
     """Put a config into the form. Only before the form is drawn, so from a callback or at the top of a page."""
     st.session_state["draft"] = config.model_dump()
-    for name in METAS:
-        st.session_state.pop(f"field_{name}", None)
+    # new keys make new widgets, which start from the draft; the values of existing ones cannot be taken back
+    st.session_state["form_version"] = st.session_state.get("form_version", 0) + 1
 
 
 def config() -> GANConfig:
@@ -67,14 +67,14 @@ def form(runner: Runner, run: Run | None) -> None:
 def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
     field, meta = GANConfig.model_fields[name], METAS[name]
     help = field.description + (f"  \n:small[{meta.source}]" if meta.source else "")
-    key, value = f"field_{name}", draft()[name]
+    key, value = _key(name), draft()[name]
     common = {
         "label": field.title,
         "key": key,
         "help": help,
         "disabled": live and not meta.live,
         "on_change": _changed,
-        "args": (name, runner, run.id if live else None),
+        "args": (name, key, runner, run.id if live else None),
     }
     if meta.choices is not None:
         st.session_state.setdefault(key, value)
@@ -95,13 +95,19 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
         )
 
 
+def _key(name: str) -> str:
+    return f"field_{name}_{st.session_state.get('form_version', 0)}"
+
+
 def _whole_step(name: str) -> int:
     return {"steps": 1000, "image_size": 4, "width": 16, "batch_size": 32}.get(name, 1)
 
 
-def _changed(name: str, runner: Runner, run: str | None) -> None:
+def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
     """A widget changed: into the draft, and to the run if it is live."""
-    value = st.session_state[f"field_{name}"]
+    if key != _key(name):
+        return  # a widget of an older form, which Streamlit reports as changed when it is taken away
+    value = st.session_state[key]
     before = draft()[name]
     draft()[name] = value
     if run is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from gan_core import PlaygroundError, Runner, RunStore
+from gan_core import data as engine_data
 from gan_core.store import Run, runs_folder
 from ui.palette import STATUS
 from ui.text import whole
@@ -37,7 +40,15 @@ _CSS = """
 
 @st.cache_resource(show_spinner=False)
 def _runner(folder: str) -> Runner:
-    return Runner(RunStore(folder), slots=_slots())
+    runner = Runner(RunStore(folder), slots=_slots())
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    return runner
+
+
+def _warm_up() -> None:
+    """Import what is slow to import (scikit-learn, torchvision) before the first image is asked for."""
+    engine_data.load("digits")
+    importlib.import_module("gan_core.vision")
 
 
 def _slots() -> int:
