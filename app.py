@@ -16,6 +16,9 @@ store = runner.store
 
 def start(paused: bool = False) -> None:
     """Start a run of the draft and make it the one in focus."""
+    focus = shell.focus_run(store)
+    if focus and focus.is_live:
+        return  # Start was pressed twice
     try:
         run = runner.start(recipe.config(), st.session_state.get("run_name", ""), paused=paused)
         if paused:

@@ -106,9 +106,7 @@ def transport(name: str, runs: list[Run]) -> None:
 
 def heading(column, pair: Pair, side: int) -> None:
     """What is not the same on the two sides."""
-    values = [
-        f"{GANConfig.model_fields[name].title}: **{_title(name, both[side])}**" for name, both in pair.difference().items()
-    ]
+    values = [f"{GANConfig.model_fields[name].title}: **{_title(name, both[side])}**" for name, both in pair.difference().items()]
     column.markdown(f"**{'Left' if side == 0 else 'Right'}** · " + ", ".join(values))
 
 

@@ -54,6 +54,7 @@ export class Stage {
     if (this.layers.fake) this.drawPoints(c, at, this.frame.fake, t.fake, "cross");
     if (this.frame.path) this.drawPath(c, at, t);
     this.canvas.dataset.step = this.frame.step;
+    this.canvas.dataset.zoom = (this.frame.extent[2] / this.bounds().half).toFixed(3);
   }
 
   drawHeat(c, at, t) {

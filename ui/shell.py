@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sqlite3
@@ -41,7 +42,9 @@ _CSS = """
 @st.cache_resource(show_spinner=False)
 def _runner(folder: str) -> Runner:
     runner = Runner(RunStore(folder), slots=_slots())
-    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    warming = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+    warming.start()
+    atexit.register(warming.join, 20)  # ending a process in the middle of an import aborts it
     return runner
 
 

@@ -1,0 +1,252 @@
+"""What a person does, in a real browser."""
+
+import signal
+
+import pytest
+from driving import Server, until
+from playwright.sync_api import Page, expect
+
+from gan_core import GANConfig
+from ui.shell import PAGES
+
+LONG = {"steps": 10_000_000}
+
+
+def button(page: Page, name: str):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def step(page: Page) -> int:
+    return int(page.locator(".monitor").first.get_attribute("data-step"))
+
+
+def picture(page: Page) -> str:
+    """What the 2-D stage shows, as a data address."""
+    return page.locator("canvas.points").first.evaluate("c => c.toDataURL()")
+
+
+def waiting_run(server: Server, **settings) -> str:
+    """A run that a Resume button can take up."""
+    run = server.store.create([GANConfig(**{**LONG, **settings})])
+    server.store.update(run, status="interrupted")
+    return run
+
+
+def test_start_watch_pause_resume_refresh_second_tab_stop(server, tabs):
+    page = tabs(server.url)
+    page.get_by_label("Steps", exact=True).fill("1000000")
+    page.get_by_label("Steps", exact=True).press("Enter")
+    real_only = picture(page)
+    button(page, "Start").click()
+    until(lambda: step(page) > 0)
+    before, first = picture(page), step(page)
+    assert before != real_only
+    until(lambda: step(page) > first)
+    until(lambda: picture(page) != before)
+
+    button(page, "Pause").click()
+    expect(button(page, "Resume")).to_be_visible()
+    run = server.store.runs()[0].id
+    until(lambda: server.store.get(run).status == "paused")
+    until(lambda: step(page) == server.store.get(run).step)
+    still = step(page)
+    page.wait_for_timeout(1500)  # three refreshes in which nothing may move
+    assert step(page) == still
+    assert server.store.get(run).step == still
+
+    button(page, "Step").click()
+    until(lambda: step(page) == still + 1)
+    button(page, "Resume").click()
+    until(lambda: step(page) > still + 1)
+
+    page.reload()
+    until(lambda: step(page) > still + 1)
+    assert page.locator(".monitor").get_attribute("data-run") == run
+    other = tabs(server.url)
+    until(lambda: step(other) > still + 1)
+    assert other.locator(".monitor").get_attribute("data-run") == run
+
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.get_by_role("link", name="Playground").click()
+    expect(page.locator(".monitor")).to_have_attribute("data-run", run)
+    button(page, "Stop").click()
+    expect(button(page, "Reset")).to_be_enabled()
+    until(lambda: server.store.get(run).status == "stopped")
+    expect(button(other, "Resume")).to_be_visible()
+    assert len(server.store.runs()) == 1
+
+
+def test_the_live_view_keeps_its_node_and_its_zoom(server, tabs):
+    page = tabs(f"{server.url}?run={waiting_run(server)}")
+    button(page, "Resume").click()
+    until(lambda: step(page) > 0)
+    canvas = page.locator("canvas.points")
+    canvas.evaluate("c => c.marked = true")
+    canvas.hover()
+    page.mouse.wheel(0, -400)
+    zoom = until(lambda: (z := canvas.get_attribute("data-zoom")) != "1.000" and z)
+    seen = step(page)
+    until(lambda: step(page) > seen)
+    assert canvas.evaluate("c => c.marked") is True
+    assert canvas.get_attribute("data-zoom") == zoom
+    button(page, "Stop").click()
+
+
+def test_start_pressed_twice_starts_one_run(server, tabs):
+    page = tabs(server.url)
+    button(page, "Start").dblclick()
+    until(lambda: step(page) > 0)
+    assert len(server.store.runs()) == 1
+
+
+def test_a_learning_rate_changes_while_it_trains(server, tabs):
+    run = waiting_run(server)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    until(lambda: step(page) > 0)
+    field = page.get_by_label("Generator's learning rate", exact=True)
+    field.fill("0.0005")
+    field.press("Enter")
+    until(lambda: any(e["kind"] == "set" for e in server.store.events(run)))
+    (event,) = [e for e in server.store.events(run) if e["kind"] == "set"]
+    assert (event["name"], event["value"]) == ("lr_g", 0.0005)
+    assert event["step"] > 0
+    button(page, "Stop").click()
+
+
+def test_digits_change_as_they_are_learnt(server, tabs):
+    run = waiting_run(server, dataset="digits", network="dcgan", width=8, batch_size=16)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    image = page.locator("img.images")
+    expect(image).to_be_visible()
+    first = image.get_attribute("src")
+    until(lambda: image.get_attribute("src") != first)
+    button(page, "Stop").click()
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_a_deep_link_on_a_cold_server_shows_the_whole_shell(server, tabs, file):
+    name = "" if file == "app.py" else file.removeprefix("pages/").removesuffix(".py")
+    page = tabs(server.url + name)
+    for title, _ in PAGES.values():
+        expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
+    expect(page.get_by_text("GAN Playground")).to_be_visible()
+    assert page.title().endswith("GAN Playground")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_the_settings_hold_from_another_folder(tmp_path, tabs):
+    server = Server(tmp_path, cwd=tmp_path)
+    try:
+        page = tabs(server.url)
+        expect(button(page, "Start")).to_be_visible()
+        expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)  # client.showSidebarNavigation
+        assert "mail" not in server.log.read_text().lower()
+        until(lambda: page.locator("canvas.points").get_attribute("data-step") == "0")  # enableStaticServing
+        page.goto("about:blank")
+    finally:
+        server.stop()
+
+
+def test_a_walk_through_latent_space_plays(server, tabs):
+    run = waiting_run(server, steps=200, width=16, batch_size=32)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    until(lambda: server.store.get(run).status == "finished")
+    page.get_by_role("link", name="Latent space").click()
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-frames", "25")
+    button(page, "Play").click()
+    until(lambda: int(player.get_attribute("data-frame")) > 5)
+    button(page, "Pause").click()
+    page.get_by_role("radio", name="4", exact=True).click()
+    expect(player).to_have_attribute("data-frames", "96")
+
+
+def test_a_pair_trains_in_step_and_counts_modes(server, tabs):
+    page = tabs(f"{server.url}collapse")
+    button(page, "Start both").click()
+    monitors = page.locator(".monitor")
+    until(lambda: monitors.count() == 2 and all(int(monitors.nth(k).get_attribute("data-step")) > 0 for k in (0, 1)))
+    one, two = server.store.pair(server.store.runs()[0].pair)
+    until(lambda: min(server.store.get(r.id).step for r in (one, two)) > 100)
+    for k in (0, 1):
+        expect(monitors.nth(k).locator(".big")).to_contain_text("of 8 modes covered")
+    button(page, "Stop").click()
+    until(lambda: all(server.store.get(r.id).status == "stopped" for r in (one, two)))
+    assert abs(server.store.get(one.id).step - server.store.get(two.id).step) <= 1
+
+
+def test_runs_are_opened_and_deleted(server, tabs):
+    keep, gone = waiting_run(server, seed=1), waiting_run(server, seed=2)
+    page = tabs(f"{server.url}runs")
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)  # the first row's box: the newest run
+    expect(page.get_by_role("button", name="Delete …")).to_be_enabled()
+    page.get_by_role("button", name="Delete …").click()
+    button(page, "Delete").click()
+    until(lambda: [run.id for run in server.store.runs()] == [keep])
+    page.wait_for_timeout(2500)  # the list refreshes and drops the selection
+    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)
+    button(page, "Open").click()
+    expect(page.locator(".monitor")).to_have_attribute("data-run", keep)
+    assert gone not in page.url
+
+
+def test_a_killed_server_leaves_its_run_to_be_resumed(tmp_path, tabs):
+    server = Server(tmp_path)
+    run = waiting_run(server)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    until(lambda: len(server.store.checkpoint_steps(run)) > 1)
+    page.goto("about:blank")  # a page that loses its server logs errors of its own
+    server.stop(signal.SIGKILL)
+    assert server.store.get(run).status == "running"
+    server = Server(tmp_path)
+    try:
+        page = tabs(f"{server.url}?run={run}")
+        expect(button(page, "Resume")).to_be_visible()
+        assert server.store.get(run).status == "interrupted"
+        at = server.store.checkpoint_steps(run)[-1]
+        button(page, "Resume").click()
+        until(lambda: server.store.get(run).step > at)
+        until(lambda: step(page) > at)
+    finally:
+        page.goto("about:blank")
+        assert server.stop() == 0
+
+
+def test_stopping_the_server_keeps_a_last_checkpoint(tmp_path, tabs):
+    server = Server(tmp_path)
+    run = waiting_run(server)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    until(lambda: step(page) > 0)
+    page.goto("about:blank")
+    assert server.stop() == 0, server.log.read_text()[-2000:]
+    row = server.store.get(run)
+    assert row.status == "interrupted"
+    assert server.store.checkpoint_steps(run)[-1] == row.step
+
+
+def test_dark_and_narrow_work_too(server, tabs):
+    page = tabs(server.url, width=420, height=900, scheme="dark")
+    expect(button(page, "Start")).to_be_visible()
+    button(page, "Start").click()
+    until(lambda: step(page) > 0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_the_app_asks_no_other_host(server, browser):
+    page = browser.new_context().new_page()
+    asked = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.goto(server.url)
+    expect(button(page, "Start")).to_be_visible()
+    until(lambda: page.locator("canvas.points").get_attribute("data-step") == "0")
+    page.context.close()
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:", "ws://localhost"))] == []
