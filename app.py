@@ -8,7 +8,7 @@ from gan_core.presets import Preset
 from gan_core.store import RESUMABLE, Run
 from ui import live, recipe, shell
 
-LIVE_SECONDS, IDLE_SECONDS = 0.5, 2.0
+LIVE_SECONDS, IDLE_SECONDS = 0.45, 2.0  # twice a second, with some room for the work itself
 
 runner = shell.open_page("Playground")
 store = runner.store
@@ -31,7 +31,10 @@ def start(paused: bool = False) -> None:
 def act(run: str, kind: str) -> None:
     """Give a run a command."""
     try:
-        runner.resume(run) if kind == "resume" else runner.send(run, kind)
+        if kind == "resume":
+            runner.resume(run)
+        else:
+            runner.send(run, kind)
     except PlaygroundError as error:
         st.session_state["notice"] = str(error)
 
@@ -191,8 +194,8 @@ with shell.guarded():
     )
     if run and (trouble := runner.problem(run.id)):
         notice = trouble
-    left, right = st.columns([1, 3], gap="medium")
-    with left, st.container(height=600, border=True):
+    left, right = st.container(key="workbench").columns([1, 3], gap="medium")
+    with left, st.container(height=600, border=True, key="recipe"):
         if problem:
             st.error(problem)
         recipe.form(runner, run)

@@ -158,8 +158,12 @@ def members(width: int, batch: int, windows: int, seconds: float) -> dict:
     torch.set_num_threads(alone.threads)
     for each in (together, alone, bare):
         each.train(5)
-    best = best_of({"together": lambda: 64 * rate(together.train, seconds, 5), "engine_alone": lambda: rate(alone.train, seconds, 50),
-                    "bare_alone": lambda: rate(bare.train, seconds, 50)}, windows)  # fmt: skip
+    contenders = {
+        "together": lambda: 64 * rate(together.train, seconds, 5),
+        "engine_alone": lambda: rate(alone.train, seconds, 50),
+        "bare_alone": lambda: rate(bare.train, seconds, 50),
+    }
+    best = best_of(contenders, windows)
     return {**_rounded(best), "together_over_bare_alone": round(best["together"] / best["bare_alone"], 2),
             "together_over_engine_alone": round(best["together"] / best["engine_alone"], 2)}  # fmt: skip
 

@@ -83,7 +83,7 @@ class GANConfig(BaseModel):
     dataset: Annotated[
         str,
         Field(title="Data set", description="What the generator shall learn to imitate."),
-        Meta("Data", choices=DATASETS, primary=True),
+        Meta("Data", "each data set names its own", choices=DATASETS, primary=True),
     ] = "ring8"
     image_size: Annotated[
         int,
@@ -93,12 +93,12 @@ class GANConfig(BaseModel):
             le=128,
             description=("Height and width that images are resized to, in pixels. 0 keeps the data set's own size."),
         ),
-        Meta("Data", applies=_is_images),
+        Meta("Data", "bilinear with antialiasing, as torchvision's Resize", applies=_is_images),
     ] = 0
     network: Annotated[
         str,
         Field(title="Network", description="The kind of generator and discriminator."),
-        Meta("Model", choices=NETWORKS, primary=True),
+        Meta("Model", "each network names its own", choices=NETWORKS, primary=True),
     ] = "mlp"
     latent_dim: Annotated[
         int,
@@ -113,7 +113,11 @@ class GANConfig(BaseModel):
     latent: Annotated[
         str,
         Field(title="Noise distribution", description="What those random numbers are drawn from."),
-        Meta("Model", choices=LATENTS),
+        Meta(
+            "Model",
+            "Goodfellow et al. 2014 (uniform); Radford et al. 2016 (uniform); Karras et al. 2018 (normal)",
+            choices=LATENTS,
+        ),
     ] = "normal"
     width: Annotated[
         int,
@@ -123,17 +127,17 @@ class GANConfig(BaseModel):
             le=1024,
             description=("Neurons in each hidden layer; for convolutional networks the channels at the highest resolution."),
         ),
-        Meta("Model"),
+        Meta("Model", "Radford et al. 2016 use 128 at 64 x 64; Metz et al. 2017 use 128 on points"),
     ] = 128
     depth: Annotated[
         int,
         Field(title="Hidden layers", ge=1, le=8, description="Hidden layers of each network."),
-        Meta("Model", applies=lambda c: NETWORKS[c.network].uses_depth),
+        Meta("Model", "Metz et al. 2017 use 2 on points", applies=lambda c: NETWORKS[c.network].uses_depth),
     ] = 2
     loss: Annotated[
         str,
         Field(title="Loss", description="The game that the two networks play."),
-        Meta("Objective", choices=LOSSES, primary=True),
+        Meta("Objective", "each loss names its own", choices=LOSSES, primary=True),
     ] = "nonsaturating"
     penalty: Annotated[
         str,
@@ -141,7 +145,7 @@ class GANConfig(BaseModel):
             title="Gradient penalty",
             description=("Keeps the discriminator smooth, so that its gradient stays useful to the generator."),
         ),
-        Meta("Objective", choices=PENALTIES, primary=True),
+        Meta("Objective", "each penalty names its own", choices=PENALTIES, primary=True),
     ] = "none"
     penalty_weight: Annotated[
         float,
@@ -162,12 +166,12 @@ class GANConfig(BaseModel):
     steps: Annotated[
         int,
         Field(title="Steps", ge=1, le=10_000_000, description="Generator steps until the run is finished."),
-        Meta("Optimiser", primary=True),
+        Meta("Optimiser", "a length that a CPU makes in seconds to minutes", primary=True),
     ] = 5000
     batch_size: Annotated[
         int,
         Field(title="Batch size", ge=2, le=4096, description=("Real samples, and as many generated ones, in each step.")),
-        Meta("Optimiser"),
+        Meta("Optimiser", "Gulrajani et al. 2017 use 256 on points; Radford et al. 2016 use 128 on images"),
     ] = 256
     lr_g: Annotated[
         float,
@@ -202,7 +206,7 @@ class GANConfig(BaseModel):
     optimizer: Annotated[
         str,
         Field(title="Optimiser", description="The rule that turns gradients into steps."),
-        Meta("Optimiser", choices=OPTIMIZERS),
+        Meta("Optimiser", "each optimiser names its own", choices=OPTIMIZERS),
     ] = "adam"
     beta1: Annotated[
         float,
@@ -252,7 +256,7 @@ class GANConfig(BaseModel):
     seed: Annotated[
         int,
         Field(title="Seed", ge=0, le=2**31 - 1, description=("The same seed and settings give exactly the same run.")),
-        Meta("Run", primary=True, member=True),
+        Meta("Run", "any whole number", primary=True, member=True),
     ] = 0
     device: Annotated[
         str,
@@ -260,7 +264,7 @@ class GANConfig(BaseModel):
             title="Device",
             description="Where to compute. Automatic takes a GPU if there is one and the network is convolutional.",
         ),
-        Meta("Run", choices=DEVICES),
+        Meta("Run", "as torch.device", choices=DEVICES),
     ] = "auto"
 
     @model_validator(mode="after")

@@ -68,9 +68,18 @@ def _reverse_kl(samples: Tensor, data: Data) -> Tensor:
 
 def sliced_wasserstein(a: Tensor, b: Tensor) -> Tensor:
     """Mean Wasserstein-1 distance over 64 fixed random directions, (E, N, D) and (N, D) -> (E,)."""
-    directions = torch.randn((a.shape[-1], DIRECTIONS), generator=seeded(0, "directions")).to(a)
-    directions = directions / directions.norm(dim=0)
-    return ((a @ directions).sort(1).values - (b @ directions).sort(0).values).abs().mean((1, 2))
+    return _sliced_from(a, _sorted_projections(b))
+
+
+def _sorted_projections(x: Tensor) -> Tensor:
+    """Projections on fixed random unit vectors, sorted: (..., N, D) -> (..., 64, N)."""
+    directions = torch.randn((DIRECTIONS, x.shape[-1]), generator=seeded(0, "directions")).to(x)
+    directions = directions / directions.norm(dim=1, keepdim=True)
+    return (directions @ x.mT).sort(-1).values
+
+
+def _sliced_from(a: Tensor, sorted_b: Tensor) -> Tensor:
+    return (_sorted_projections(a) - sorted_b).abs().mean((1, 2))
 
 
 @lru_cache(maxsize=8)
@@ -82,8 +91,13 @@ def real_sample(data: Data, n: int, seed: int) -> Tensor:
     return data.x[rows.to(data.x.device)].flatten(1)
 
 
+@lru_cache(maxsize=8)
+def _real_projections(data: Data, n: int) -> Tensor:
+    return _sorted_projections(real_sample(data, n, 0))
+
+
 def _sliced(samples: Tensor, data: Data) -> Tensor:
-    return sliced_wasserstein(samples.flatten(2), real_sample(data, samples.shape[1], 0).to(samples))
+    return _sliced_from(samples.flatten(2), _real_projections(data, samples.shape[1]).to(samples))
 
 
 def _sliced_floor(data: Data, n: int) -> float:

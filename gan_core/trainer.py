@@ -237,6 +237,7 @@ class Trainer:
 
         The training streams are not touched: looking changes nothing.
         """
+        self.member(member)  # refuses an index that is out of range
         latents = sample_latents(self.configs[member], n, seeded(seed, "sample"))
         return self.generate(latents, member, average)
 
@@ -297,5 +298,5 @@ class Trainer:
             ) from error
         self.step_count = state["step"]
         self.history = []
-        self._pending = [] if pending is None else list(pending)
+        self._pending = [] if pending is None else list(pending.to(self.device))
         self._checked = len(self._pending)

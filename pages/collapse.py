@@ -115,7 +115,7 @@ def _title(name: str, value) -> str:
     return choices[value].title if choices else setting(value)
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=0.45)
 def side_by_side(pair: Pair, ids: list[str], shown: list[str]) -> None:
     """Both runs as they stand, twice a second."""
     with shell.guarded():

@@ -1,7 +1,7 @@
 // The 2-D stage: the discriminator's map, real and fake points, and optionally a path. Wheel zooms, drag pans,
 // a double click shows all. The view belongs to the element and survives every update.
 
-import { fit, number, rgb, theme, ticks } from "./draw.js";
+import { fit, isDark, number, rgb, theme, ticks } from "./draw.js";
 
 export class Stage {
   constructor(canvas) {
@@ -66,7 +66,7 @@ export class Stage {
         const value = this.frame.heat[row * n + column] / 127.5 - 1; // -1 fake, 1 real
         const colour = value > 0 ? real : fake, k = 4 * ((n - 1 - row) * n + column);
         image.data[k] = colour[0]; image.data[k + 1] = colour[1]; image.data[k + 2] = colour[2];
-        image.data[k + 3] = Math.abs(value) * (t.dark ? 110 : 80);
+        image.data[k + 3] = Math.abs(value) * 80;
       }
     }
     this.heat.getContext("2d").putImageData(image, 0, 0);
@@ -100,7 +100,7 @@ export class Stage {
   drawPoints(c, at, points, colour, shape) {
     if (!points) return;
     c.fillStyle = c.strokeStyle = colour;
-    c.globalAlpha = shape === "circle" ? 0.55 : 0.85;
+    c.globalAlpha = shape === "cross" || isDark(this.canvas) ? 0.85 : 0.55;
     c.lineWidth = 1.4;
     c.beginPath();
     for (let i = 0; i < points.length; i += 2) {

@@ -30,11 +30,21 @@ NEW = "new"  # in the address: no run is in focus, on purpose
 
 _CSS = """
 <style>
-  .block-container { padding-top: 2.6rem; padding-bottom: 2rem; padding-left: 2rem; padding-right: 2rem; max-width: 1700px; }
+  .block-container { padding: 2.6rem 2rem 2rem; max-width: 1700px; }
   [data-testid="stSidebar"] { min-width: 224px; max-width: 224px; }
-  [data-testid="stSidebarContent"] h1 { padding: 0; }
   /* a live part that is being refreshed shall not fade */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+  /* the dark theme's accent is light: dark letters on it */
+  [data-testid="stBaseButton-primary"]:enabled { color: light-dark(#FFFFFF, #14161D); }
+  [data-testid="stBaseButton-primary"]:enabled:is(:hover, :active, :focus) {
+    background: light-dark(#3B33A6, #C4C0FF); color: light-dark(#FFFFFF, #14161D); }
+  @media (max-width: 640px) {
+    .block-container { padding: 4.2rem 1rem 1rem; }
+    /* the picture before the form */
+    .st-key-workbench [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-recipe) {
+      flex-direction: column-reverse;
+    }
+  }
 </style>
 """
 
@@ -115,7 +125,7 @@ def _live_runs() -> None:
             word, colour = STATUS[run.status]
             name = run.name if len(run.name) <= 28 else run.name[:27] + "…"
             mark = "**" if focus and run.id == focus.id else ""
-            st.markdown(f":small[:{colour}[●] {mark}{plain(name)}{mark}  \n{word}, step {whole(run.step)}]")
+            st.caption(f":{colour}[●] {mark}{plain(name)}{mark}  \n{word}, step {whole(run.step)}")
 
 
 def plain(text: str) -> str:
