@@ -32,7 +32,7 @@ def act(run: str, kind: str) -> None:
     """Give a run a command."""
     try:
         if kind == "resume":
-            runner.resume(run)
+            runner.resume(run, recipe.changes(store.get(run)))
         else:
             runner.send(run, kind)
     except PlaygroundError as error:
@@ -68,7 +68,7 @@ def transport(run: Run | None, problem: str) -> None:
                 width=120,
                 on_click=act,
                 args=(run.id, "resume"),
-                help="Goes on from the last checkpoint." if status in RESUMABLE else None,
+                help="Goes on from the last checkpoint, with the learning rates in the form." if status in RESUMABLE else None,
             )
         else:
             st.button(

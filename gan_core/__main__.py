@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import shlex
 import sqlite3
 import sys
 from pathlib import Path
@@ -95,6 +97,7 @@ def resume(args: argparse.Namespace) -> None:
 def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
     """Show progress until the run ends; succeed only if it is finished."""
     store = runner.store
+    again = f"python -m gan_core resume {run}" + (f" --runs {shlex.quote(args.runs)}" if args.runs else "")
     quiet = args.json or not sys.stderr.isatty()
     with tqdm(total=store.get(run).steps, unit="step", disable=quiet, dynamic_ncols=True) as bar:
         try:
@@ -103,13 +106,10 @@ def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
                 bar.update(row.step - bar.n)
                 bar.set_postfix_str(row.message or ", ".join(f"{k} {v[0]:.3g}" for k, v in row.metrics.items()))
                 if problem := runner.problem(run):
-                    raise RunError(problem.replace("press Resume", f"type: python -m gan_core resume {run}"))
+                    raise RunError(problem.replace("press Resume", f"type: {again}"))
         except KeyboardInterrupt:
             runner.shutdown()
-            print(
-                f"\nInterrupted at step {store.get(run).step:,}. Go on with: python -m gan_core resume {run}",
-                file=sys.stderr,
-            )
+            print(f"\nInterrupted at step {store.get(run).step:,}. Go on with: {again}", file=sys.stderr)
             sys.exit(INTERRUPTED)
         bar.update(store.get(run).step - bar.n)
     row = store.get(run)
@@ -128,6 +128,8 @@ def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
 
 def _summary(row: Run) -> dict:
     several = len(row.configs) > 1
+    # JSON has no NaN: what could not be measured is null
+    metrics = {name: [None if math.isnan(v) else v for v in values] for name, values in row.metrics.items()}
     return {
         "run": row.id,
         "name": row.name,
@@ -137,7 +139,7 @@ def _summary(row: Run) -> dict:
         "seconds": round(row.seconds, 3),
         "rate": round(row.step / row.seconds, 1) if row.seconds else 0.0,
         "message": row.message,
-        "metrics": row.metrics if several else {k: v[0] for k, v in row.metrics.items()},
+        "metrics": {name: values if several else values[0] for name, values in metrics.items()},
         "config": row.config.changed(),
     }
 
@@ -189,6 +191,8 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from .config import METAS, GANConfig
 from .errors import ConfigError, RunError
 from .session import REPORT_SECONDS, Session
-from .store import LIVE, RESUMABLE, RunStore
+from .store import LIVE, RESUMABLE, Run, RunStore
 from .trainer import check_members, pick_device
 
 POLL_SECONDS = 0.2  # how long a command from another process may go unnoticed
@@ -128,21 +128,31 @@ class Runner:
         self._launch(runs)
         return runs
 
-    def resume(self, run: str) -> None:
+    def resume(self, run: str, changes: Mapping[str, float] | None = None) -> None:
         """Let a paused run go on, or take up one that was stopped, interrupted or failed from its last checkpoint.
+
+        Args:
+            changes: settings to change before it goes on, as with the command set.
 
         Raises:
             RunError: it does not exist, is finished, or another process has just taken it.
         """
         row = self.store.get(run)
+        wanted = [{"name": name, "value": value} for name, value in (changes or {}).items()]
+        for change in wanted:
+            _check_change(row, change)
         if row.is_live and self._is_alive(row.owner):
-            return self.send(run, "resume")
+            for change in wanted:
+                self.send(run, "set", change)
+            self.send(run, "resume")
+            return
         if row.status == "finished":
             raise RunError(f"Run {run} is finished: all {row.steps:,} steps are done. Start a new run with more steps.")
         if not self.store.claim(run, self.owner, (row.status,)):
             raise RunError(f"Run {run} has just been taken up elsewhere.")
+        for change in wanted:
+            self.store.add_command(run, "set", change)
         self._launch([run])
-        return None
 
     def send(self, run: str, kind: str, value: Any = None) -> None:
         """Give a command to a live run: pause, resume, step, stop, or set with {"name": …, "value": …}.
@@ -158,9 +168,7 @@ class Runner:
             mend = "Resume it first." if row.status in RESUMABLE else "Start a new run."
             raise RunError(f"Run {run} is {row.status}, so it cannot take the command {kind}. {mend}")
         if kind == "set":
-            if value["name"] not in METAS or not METAS[value["name"]].live:
-                raise ConfigError(f"{value['name']} cannot be changed while a run trains.")
-            row.config.but(**{value["name"]: value["value"]})
+            _check_change(row, value)
         try:
             self.store.add_command(run, kind, value)
         except sqlite3.Error as error:
@@ -181,8 +189,7 @@ class Runner:
         worker = self._workers.get(run)
         if worker is None:
             return True
-        worker.thread.join(timeout)
-        return not worker.thread.is_alive()
+        return worker.ended.wait(timeout)
 
     def shutdown(self) -> None:
         """End all threads, each with a last checkpoint. Their runs can be resumed later."""
@@ -196,7 +203,8 @@ class Runner:
             worker.wake.set()
         deadline = time.monotonic() + JOIN_SECONDS
         for worker in workers:
-            worker.thread.join(max(0.0, deadline - time.monotonic()))
+            worker.ended.wait(max(0.0, deadline - time.monotonic()))
+            worker.thread.join(1.0)
         self._owner_lock.release()
         self._owner_path(self.owner).unlink(missing_ok=True)
 
@@ -243,6 +251,13 @@ class Runner:
                 del self._workers[run]
 
 
+def _check_change(row: Run, change: dict[str, Any]) -> None:
+    """Raise ConfigError where a change {"name", "value"} cannot be made in a run that trains."""
+    if change["name"] not in METAS or not METAS[change["name"]].live:
+        raise ConfigError(f"{change['name']} cannot be changed while a run trains.")
+    row.config.but(**{change["name"]: change["value"]})
+
+
 class _Worker:
     """A thread that trains its sessions in turn, the one that is behind first."""
 
@@ -251,6 +266,8 @@ class _Worker:
     def __init__(self, runner: Runner, sessions: list[Session]):
         self.runner, self.sessions = runner, sessions
         self.wake = threading.Event()
+        # waited for instead of Thread.join, which before Python 3.13 takes a thread for ended when Ctrl-C interrupts it
+        self.ended = threading.Event()
         self._polled = self._reported = 0.0
         self.thread = threading.Thread(target=self._work, name=f"training-{next(self._numbers)}", daemon=True)
 
@@ -279,10 +296,15 @@ class _Worker:
             for session in self.sessions:
                 if not session.ended:
                     session.interrupt("The program was closed. Resume goes on from here.")
+        except Exception as error:
+            for session in self.sessions:
+                if not session.ended:
+                    session.fail(error)
         finally:
             self.runner.give_turn(self, training)
             self.runner.forget(self)
             self.runner.store.close()
+            self.ended.set()
 
     def _advance(self, ready: list[Session]) -> None:
         """Steps until the next look at the commands."""

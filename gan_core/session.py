@@ -65,6 +65,7 @@ class Session:
         self._checkpoints = Pacer(0.01, 2.0)
         self._last_report = self._last_told = 0.0
         self._steps_since = 0
+        self._changes: dict[str, float] = {}
 
     @property
     def step(self) -> int:
@@ -83,10 +84,15 @@ class Session:
         if self.store.checkpoint_steps(self.run):
             trainer.load_state_dict(self.store.load_checkpoint(self.run))
             self.store.drop_series_after(self.run, trainer.step_count)
-            self.store.update(self.run, configs=trainer.configs)
+        for name, value in self._changes.items():
+            trainer.set_value(name, value)
+        self.configs = trainer.configs
+        self.store.update(self.run, configs=self.configs)
         self.trainer, self.message = trainer, ""
         self._last_report = time.perf_counter()
-        self._report(force_frame=True, checkpoint=not self.step)
+        self._report(force_frame=True)
+        if not self.step:
+            self._keep()
 
     def _progress(self, text: str, share: float) -> None:
         now = time.perf_counter()
@@ -99,9 +105,10 @@ class Session:
     def advance(self) -> None:
         """One step; after the last one the run is finished."""
         with self._guard():
-            self.trainer.step()
-            self._steps_since += 1
-            if self.step >= self.trainer.configs[0].steps:
+            if not self._is_done:  # it may be, if the end could not be written down the first time
+                self.trainer.step()
+                self._steps_since += 1
+            if self._is_done:
                 self._end("finished", "")
 
     def report(self) -> None:
@@ -120,28 +127,38 @@ class Session:
                 self._step_once()
             elif kind == "stop":
                 self._end("stopped", "")
-            elif kind == "set" and self.trainer:
+            elif kind == "set":
                 self._set(value["name"], value["value"])
 
     def _step_once(self) -> None:
         if self.trainer is None:
             self._prepare()
             self.status = "paused"
-        self.trainer.step()
-        if self.step >= self.trainer.configs[0].steps:
+        if not self._is_done:
+            self.trainer.step()
+        if self._is_done:
             self._end("finished", "")
         else:
             self._report(force_frame=True)
 
+    @property
+    def _is_done(self) -> bool:
+        return self.step >= self.trainer.configs[0].steps
+
     def _set(self, name: str, value: float) -> None:
-        before = getattr(self.trainer.configs[0], name)
-        self.trainer.set_value(name, value)
-        self.store.update(self.run, configs=self.trainer.configs)
+        before = getattr(self.configs[0], name)
+        self.configs = [c.but(**{name: value}) for c in self.configs]
+        if self.trainer:
+            self.trainer.set_value(name, value)
+        else:
+            self._changes[name] = value  # until there is a trainer, whose checkpoint may know an older value
+        self.store.update(self.run, configs=self.configs)
         self.store.add_event(self.run, self.step, "set", name=name, before=before, value=value)
 
     def _pause(self, message: str) -> None:
         self.status, self.message = "paused", message
         if self.trainer:
+            self._keep()
             self._report(force_frame=True)
         else:
             self._say("paused", message)
@@ -159,6 +176,11 @@ class Session:
                 self._last_report, self._steps_since = time.perf_counter(), 0
                 self._say("running", "")
 
+    def fail(self, error: Exception) -> None:
+        """Something went wrong outside the session."""
+        with self._guard():
+            raise error
+
     def interrupt(self, message: str) -> None:
         """The process is about to end: keep everything and let go."""
         with self._guard():
@@ -166,7 +188,13 @@ class Session:
 
     # Reporting
 
-    def _report(self, force_frame: bool = False, checkpoint: bool = False) -> None:
+    def _keep(self) -> None:
+        """Write a checkpoint."""
+        begun = time.perf_counter()
+        self.store.save_checkpoint(self.run, self.trainer.state_dict())
+        self._checkpoints.used(begun, time.perf_counter())
+
+    def _report(self, force_frame: bool = False) -> None:
         trainer, begun = self.trainer, time.perf_counter()
         trainer.flush()  # from here on all numbers are known to be finite
         elapsed = begun - self._last_report
@@ -197,10 +225,8 @@ class Session:
         )
         self._reported += len(rows)
         self._metric_rows = []
-        started = time.perf_counter()
-        if checkpoint or (self._checkpoints.due(started) and not force_frame):
-            self.store.save_checkpoint(self.run, trainer.state_dict())
-            self._checkpoints.used(started, time.perf_counter())
+        if self._checkpoints.due(time.perf_counter()) and not force_frame:
+            self._keep()
 
     def _evaluate(self) -> None:
         found = self.trainer.evaluate()
@@ -212,7 +238,8 @@ class Session:
         if self.trainer is None:
             self._say(status, message)
         else:
-            self._report(force_frame=True, checkpoint=True)
+            self._keep()  # before the status: whoever sees a run ended may resume or delete it at once
+            self._report(force_frame=True)
 
     def _say(self, status: str, message: str) -> None:
         self.status, self.message = status, message

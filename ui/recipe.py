@@ -11,7 +11,7 @@ import streamlit as st
 
 from gan_core import ConfigError, GANConfig, PlaygroundError, Runner
 from gan_core.config import GROUPS, METAS, limits
-from gan_core.store import Run
+from gan_core.store import RESUMABLE, Run
 from ui.text import setting
 
 
@@ -47,8 +47,8 @@ def _applies(name: str, values: dict[str, Any]) -> bool:
 
 
 def form(runner: Runner, run: Run | None) -> None:
-    """Every field, grouped; those that cannot change while `run` trains are locked."""
-    live = run is not None and run.is_live
+    """Every field, grouped; those that cannot change any more in a run that may go on are locked."""
+    live = run is not None and (run.is_live or run.status in RESUMABLE)
     values = draft()
     for group in GROUPS:
         names = [n for n, m in METAS.items() if m.group == group and _applies(n, values)]
@@ -74,7 +74,7 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
         "help": help,
         "disabled": live and not meta.live,
         "on_change": _changed,
-        "args": (name, key, runner, run.id if live else None),
+        "args": (name, key, runner, run.id if live and run.is_live else None),
     }
     if meta.choices is not None:
         st.session_state.setdefault(key, value)
@@ -117,6 +117,16 @@ def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
         st.toast(f"{GANConfig.model_fields[name].title}: {setting(before)} → {setting(value)}")
     except PlaygroundError as error:
         st.session_state["notice"] = str(error)
+
+
+def changes(run: Run) -> dict[str, Any]:
+    """What the form says differently from a run, among the settings that may change while it trains."""
+    values = draft()
+    return {
+        name: values[name]
+        for name, meta in METAS.items()
+        if meta.live and _applies(name, values) and values[name] != getattr(run.config, name)
+    }
 
 
 def problem() -> str:
