@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.client
 import math
 import os
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -178,10 +180,10 @@ def _read_idx(path: Path) -> np.ndarray:
     """An array in the idx format of MNIST's home page, plain or gzipped."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as file:
-        zero, kind, dims = int.from_bytes(file.read(2), "big"), file.read(1), file.read(1)
-        if zero != 0 or kind != b"\x08":
+        start = file.read(4)  # two zeros, the type (8: bytes), the number of dimensions
+        if len(start) < 4 or start[:3] != b"\0\0\x08":
             raise ValueError("not an idx file of bytes")
-        shape = [int.from_bytes(file.read(4), "big") for _ in range(dims[0])]
+        shape = [int.from_bytes(file.read(4), "big") for _ in range(start[3])]
         return np.frombuffer(file.read(), np.uint8).reshape(shape)
 
 
@@ -209,7 +211,7 @@ def _download(name: str, target: Path, urls: list[str], md5: str, progress: Prog
                     problem = "the download was damaged"
                 finally:
                     Path(part.name).unlink(missing_ok=True)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             problem = str(getattr(error, "reason", error))
     raise DataError(
         f"{name} is not in {target.parent} and could not be downloaded ({problem}). Put {target.name} there, or set "
@@ -225,7 +227,7 @@ def _mnist_like(name: str, subfolder: str) -> Callable[[Path, Progress], Data]:
             progress(f"Reading {name}", 0.5 * len(arrays))
             try:
                 arrays.append(_read_idx(path))
-            except (OSError, EOFError, ValueError) as error:
+            except (OSError, EOFError, ValueError, zlib.error) as error:
                 raise DataError(
                     f"{path} is damaged or cannot be read ({error}). Delete it and start again to download it anew, or "
                     f"choose the data set digits, which needs no download."

@@ -123,6 +123,7 @@ def live_frame(trainer: Trainer, member: int = 0) -> bytes:
 
     Points: real and fake (N, 2) and the discriminator's map (48, 48), row 0 at the bottom. Images: a grid as PNG.
     """
+    trainer.member(member)  # refuses an index that is out of range
     config, data = trainer.configs[member], trainer.data
     count = POINTS if data.x.dim() == 2 else IMAGES
     latents = sample_latents(config, count, seeded(config.seed, "view"))

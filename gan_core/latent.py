@@ -30,7 +30,7 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     if norm_a == 0 or norm_b == 0:
         return lerp(a, b, t)
     one, two = a / norm_a, b / norm_b
-    angle = torch.acos((one @ two).clamp(-1, 1))
+    angle = 2 * torch.atan2((one - two).norm(), (one + two).norm())  # exact where acos is not, near 0 and pi
     sine = torch.sin(angle)
     if sine < COLLINEAR:
         return lerp(a, b, t)

@@ -245,6 +245,21 @@ class Session:
         self.status, self.message = status, message
         self.store.update(self.run, status=status, message=message)
 
+    def last_words(self, step: int) -> None:
+        """Status and message, and the curves up to where it went wrong, without measuring anything."""
+        rows = self.trainer.history[self._reported :] if self.trainer else []
+        self.store.report(
+            self.run,
+            step=step,
+            rate=self.rate,
+            seconds=self.seconds,
+            series={"train": rows, "metrics": self._metric_rows},
+            status=self.status,
+            message=self.message,
+        )
+        self._reported += len(rows)
+        self._metric_rows = []
+
     # What can go wrong
 
     def _guard(self) -> _Guard:
@@ -285,7 +300,7 @@ class _Guard:
         session.status, session.message = status, message
         try:
             at = error.step if isinstance(error, DivergedError) else session.step
-            session.store.update(session.run, status=status, message=message, step=at)
+            session.last_words(at)
             if status == "failed":
                 detail = {"term": error.term} if isinstance(error, DivergedError) else {}
                 session.store.add_event(session.run, at, "failed", message=message, **detail)

@@ -244,7 +244,8 @@ class RunStore:
                 f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ? WHERE id = ? AND status IN ({marks})",
                 (owner, time.time(), run, *expected),
             )
-            db.execute("DELETE FROM commands WHERE run = ?", (run,))
+            if cursor.rowcount == 1:
+                db.execute("DELETE FROM commands WHERE run = ?", (run,))
             return cursor.rowcount == 1
 
     def delete(self, run: str) -> None:

@@ -174,19 +174,18 @@ class Trainer:
             return
         stats = torch.stack(self._pending).cpu()  # (T, S, E)
         first = self.step_count - len(stats) + 1
-        bad = ~torch.isfinite(stats)
-        if bad.any():
-            step, term, member = (int(i) for i in bad.nonzero()[0])
-            self._pending = self._pending[:step]
-            raise self._diverged(first + step, STATS[term], member)
-        self._checked = len(stats)
+        bad = (~torch.isfinite(stats)).nonzero()
+        good = int(bad[0, 0]) if len(bad) else len(stats)
         done = 0
-        for k in range(len(stats)):
+        for k in range(good):
             if (first + k) % self._every == 0:
                 self.history.append((first + k, stats[done : k + 1].mean(0).numpy()))
                 done = k + 1
         self._pending = self._pending[done:]
-        self._checked -= done
+        self._checked = good - done
+        if len(bad):
+            step, term, member = bad[0].tolist()
+            raise self._diverged(first + step, STATS[term], member)
 
     def _diverged(self, step: int, term: str, member: int) -> DivergedError:
         config = self.configs[member]
@@ -273,6 +272,15 @@ class Trainer:
             "tensors": {name: value.detach().cpu().clone() for name, value in tensors.items()},
         }
 
+    def _check_same(self, configs: list[GANConfig]) -> None:
+        """Raise ValueError unless the configs are this trainer's, but for what may have changed while training."""
+        if len(configs) != len(self.configs):
+            raise ValueError(f"it has {len(configs)} members, this trainer {len(self.configs)}")
+        for mine, other in zip(self.configs, configs, strict=True):
+            for name, meta in METAS.items():
+                if not meta.live and name not in ("steps", "device") and getattr(mine, name) != getattr(other, name):
+                    raise ValueError(f"its {name} is {getattr(other, name)}, here it is {getattr(mine, name)}")
+
     def load_state_dict(self, state: dict) -> None:
         """Go on from a `state_dict` of the same configs.
 
@@ -282,13 +290,14 @@ class Trainer:
         tensors = dict(state["tensors"])
         pending = tensors.pop("pending", None)
         try:
-            self.configs = [GANConfig.parse(c) for c in state["configs"]]
+            configs = [GANConfig.parse(c) for c in state["configs"]]
+            self._check_same(configs)
             start = 0
             for block in self._blocks:
                 end = start + len(block)
                 part = tensors if len(self._blocks) == 1 else {name: t[start:end] for name, t in tensors.items()}
                 block.load(part, state["cursors"])
-                block.set_configs(self.configs[start:end])
+                block.set_configs(configs[start:end])
                 start = end
         except (KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
@@ -296,6 +305,7 @@ class Trainer:
                 f"This checkpoint does not fit the config it was opened with ({reason}). Open it with the "
                 f"config of the run that wrote it."
             ) from error
+        self.configs = configs
         self.step_count = state["step"]
         self.history = []
         self._pending = [] if pending is None else list(pending.to(self.device))

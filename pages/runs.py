@@ -14,6 +14,17 @@ from ui.text import ago, duration, significant, whole
 runner = shell.open_page("Runs")
 store = runner.store
 PICTURES = 60  # of the newest runs
+WIDTHS = {
+    "Name": 160,
+    "Status": 80,
+    "Data": 75,
+    "Recipe": 140,
+    "Step": 60,
+    "Last metrics": 135,
+    "Trained": 65,
+    "Begun": 75,
+    "Disk": 62,
+}  # in pixels
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -86,14 +97,9 @@ def table() -> None:
             height=min(660, 38 + 44 * len(runs)),
             row_height=44,
             column_config={
-                "": st.column_config.ImageColumn(width=50),
-                "Name": st.column_config.TextColumn(width=190),
-                "Status": st.column_config.TextColumn(width=85),
-                "Data": st.column_config.TextColumn(width=80),
-                "Recipe": st.column_config.TextColumn(width=165),
-                "Step": st.column_config.TextColumn(width=65),
-                "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=95),
-                "Last metrics": st.column_config.TextColumn(width=155),
+                "": st.column_config.ImageColumn(width=48),
+                "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=85),
+                **{name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
             },
         )
         chosen = [runs[k] for k in event.selection.rows if k < len(runs)]
