@@ -58,7 +58,7 @@ def unpack(block: bytes) -> tuple[dict, dict[str, np.ndarray]]:
         for entry in header.pop("arrays"):
             dtype, start = np.dtype(entry["dtype"]), 4 + length + entry["offset"]
             arrays[entry["name"]] = np.frombuffer(block, dtype, math.prod(entry["shape"]), start).reshape(entry["shape"])
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"A stored picture is damaged ({error}). Step the run once to make a new one.") from error
     return header, arrays
 

@@ -109,7 +109,7 @@ class Session:
                 self.trainer.step()
                 self._steps_since += 1
             if self._is_done:
-                self._end("finished", "")
+                self._settle("finished", "")
 
     def report(self) -> None:
         """Say how things stand, with whatever measurement is due."""
@@ -120,13 +120,13 @@ class Session:
         """A command: pause, resume, step, stop, or set {"name", "value"}."""
         with self._guard():
             if kind == "pause" and self.status in ("running", "queued"):
-                self._pause("")
+                self._settle("paused", "")
             elif kind == "resume" and self.status == "paused":
                 self._resume()
             elif kind == "step" and self.status == "paused":
                 self._step_once()
             elif kind == "stop":
-                self._end("stopped", "")
+                self._settle("stopped", "")
             elif kind == "set":
                 self._set(value["name"], value["value"])
 
@@ -137,7 +137,7 @@ class Session:
         if not self._is_done:
             self.trainer.step()
         if self._is_done:
-            self._end("finished", "")
+            self._settle("finished", "")
         else:
             self._report(force_frame=True)
 
@@ -154,14 +154,6 @@ class Session:
             self._changes[name] = value  # until there is a trainer, whose checkpoint may know an older value
         self.store.update(self.run, configs=self.configs)
         self.store.add_event(self.run, self.step, "set", name=name, before=before, value=value)
-
-    def _pause(self, message: str) -> None:
-        self.status, self.message = "paused", message
-        if self.trainer:
-            self._keep()
-            self._report(force_frame=True)
-        else:
-            self._say("paused", message)
 
     def _resume(self) -> None:
         self.status, self.problem = "queued", ""
@@ -184,7 +176,7 @@ class Session:
     def interrupt(self, message: str) -> None:
         """The process is about to end: keep everything and let go."""
         with self._guard():
-            self._end("interrupted", message)
+            self._settle("interrupted", message)
 
     # Reporting
 
@@ -233,13 +225,12 @@ class Session:
         self.metrics = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
         self._metric_rows.append((self.step, np.array(list(self.metrics.values()), np.float32)))
 
-    def _end(self, status: str, message: str) -> None:
-        self.status, self.message = status, message
-        if self.trainer is None:
-            self._say(status, message)
-        else:
-            self._keep()  # before the status: whoever sees a run ended may resume or delete it at once
+    def _settle(self, status: str, message: str) -> None:
+        """Come to rest: curves first, then the checkpoint, and last the status, because whoever sees it may act on it."""
+        if self.trainer:
             self._report(force_frame=True)
+            self._keep()
+        self._say(status, message)
 
     def _say(self, status: str, message: str) -> None:
         self.status, self.message = status, message
