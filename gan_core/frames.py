@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .config import GANConfig
 from .data import Data
 from .draws import seeded
 from .errors import RunError
@@ -96,7 +95,7 @@ def _opinion(trainer: Trainer, member: int, points: Tensor) -> np.ndarray:
     return (torch.sigmoid(logits) * 255).round().byte().numpy()
 
 
-def real_frame(config: GANConfig, data: Data) -> bytes:
+def real_frame(data: Data) -> bytes:
     """The data alone: what stands on the stage before a run starts."""
     generator = seeded(0, "view")
     if data.x.dim() == 2:

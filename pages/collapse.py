@@ -115,24 +115,12 @@ def _title(name: str, value) -> str:
     return choices[value].title if choices else setting(value)
 
 
-@st.fragment(run_every=0.45)
-def side_by_side(pair: Pair, ids: list[str], shown: list[str]) -> None:
-    """Both runs as they stand, twice a second."""
-    with shell.guarded():
-        runs = [store.get(run) for run in ids]
-        if [run.status for run in runs] != shown:
-            st.rerun()
-        draw(pair, runs)
-
-
 def draw(pair: Pair, runs: list[Run]) -> None:
     """The two monitors."""
-    cache = st.session_state.setdefault("series", live.SeriesCache())
     for k, (column, run) in enumerate(zip(st.columns(2, gap="large"), runs, strict=True)):
         heading(column, pair, k)
         with column:
-            data = load(run.config.dataset, run.config.image_size)
-            live.monitor(live.run_message(store, run, data, cache, "compact", runner.problem(run.id)), key=f"twin_{k}")
+            live.monitor(live.run_message(runner, run, live.SeriesCache(), "compact"), key=f"twin_{k}")
 
 
 with shell.guarded():
@@ -159,9 +147,7 @@ with shell.guarded():
     for run in runs:
         if run.message:
             st.warning(f"{shell.plain(run.name)}: {run.message}")
-    if len(runs) == 2 and busy:
-        side_by_side(pair, [run.id for run in runs], [run.status for run in runs])
-    elif len(runs) == 2:
+    if len(runs) == 2:
         draw(pair, runs)
     else:
         for k, (column, config) in enumerate(zip(st.columns(2, gap="large"), (pair.fails, pair.holds), strict=True)):

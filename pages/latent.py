@@ -110,7 +110,7 @@ with shell.guarded():
     if not runs:
         st.subheader("Nothing to explore yet")
         st.write("Here you walk through the noise space of a trained generator. Train one first; it takes a minute.")
-        st.page_link("app.py", label="Go to the Playground", icon=":material/play_circle:")
+        st.page_link("playground.py", label="Go to the Playground", icon=":material/play_circle:")
         st.stop()
     focus = shell.focus_run(store)
     names = {run.id: run for run in runs}

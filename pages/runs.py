@@ -80,7 +80,7 @@ def table() -> None:
         if not runs:
             st.subheader("No runs yet")
             st.write("Every run is kept here with its curves, its pictures and its checkpoints.")
-            st.page_link("app.py", label="Train the first one", icon=":material/play_circle:")
+            st.page_link("playground.py", label="Train the first one", icon=":material/play_circle:")
             return
         bar = st.container(horizontal=True, vertical_alignment="center")
         st.session_state.setdefault("list_version", 0)
@@ -118,7 +118,7 @@ def actions(chosen: list[Run]) -> None:
         help="Shows the run in the Playground.",
     ):
         shell.set_focus(ids[0])
-        st.switch_page("app.py")
+        st.switch_page("playground.py")
     st.button(
         "Resume",
         icon=":material/play_arrow:",

@@ -6,6 +6,7 @@ import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
 
 const monitors = new WeakMap();
+const PERIOD = 420; // ms between two questions: at least twice a second
 
 const HTML = `
 <div class="monitor">
@@ -26,7 +27,8 @@ export function render(component) {
     monitor = new Monitor(parentElement);
     monitors.set(parentElement, monitor);
   }
-  if (data && data.length) monitor.update(data);
+  monitor.notify = (status) => component.setTriggerValue("status", status);
+  if (data && data.length) monitor.take(data);
 }
 
 export function dispose(parentElement) {
@@ -49,8 +51,43 @@ class Monitor {
 
   dispose() {
     this.stage.dispose();
+    clearTimeout(this.timer);
+    this.run = null;
     for (const chart of this.charts) chart.dispose();
     if (this.image.src) URL.revokeObjectURL(this.image.src);
+  }
+
+  // A message from the page: it decides which run is shown, and in which state the page knows it.
+  take(bytes) {
+    const header = this.update(bytes);
+    this.run = header.run || null;
+    this.layout = header.layout;
+    this.pageStatus = header.status;
+    clearTimeout(this.timer);
+    if (header.live) this.timer = setTimeout(() => this.ask(), PERIOD);
+  }
+
+  // A message from the feed. When the run's status is no longer what the page knows, the page must run again.
+  async ask() {
+    const run = this.run, begun = performance.now();
+    let live = true;
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(new URL(`live/${run}?layout=${this.layout}&known=${this.version}`, document.baseURI));
+        if (this.run !== run) return;
+        if (answer.status === 200) {
+          const header = this.update(new Uint8Array(await answer.arrayBuffer()));
+          live = header.live;
+          if (header.status !== this.pageStatus) { this.pageStatus = header.status; this.notify(header.status); }
+        } else if (answer.status === 404) {
+          live = false;
+          this.notify("gone");
+        }
+      } catch {
+        // the server is gone or slow; the next try will tell
+      }
+    }
+    if (this.run === run && live) this.timer = setTimeout(() => this.ask(), Math.max(100, PERIOD - (performance.now() - begun)));
   }
 
   tools() {
@@ -87,6 +124,8 @@ class Monitor {
     this.readings(header);
     this.curves(header, arrays);
     this.picture(header, arrays.frame);
+    this.version = header.version;
+    return header;
   }
 
   progress(h) {

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from gan_core import METRICS, GANConfig
-from gan_core.data import Data
+from gan_core import METRICS, DataError, GANConfig, Runner, RunStore
+from gan_core.data import Data, is_here, load
 from gan_core.frames import pack, real_frame
 from gan_core.members import STATS
 from gan_core.metrics import floors, samples_for
-from gan_core.store import Run, RunStore
+from gan_core.store import Run
 from ui.palette import PALETTE, STATUS
 from ui.text import significant
 
+KEPT_SERIES = 128  # curves of so many runs and kinds stay in memory
 CURVE_POINTS = 400  # more than a chart of this size has pixels
 STATIC = Path(__file__).resolve().parent.parent / "static"
 _VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("*.js"))), digest_size=4).hexdigest()
@@ -42,18 +46,19 @@ _MONITOR = mount("monitor", (STATIC / "monitor.css").read_text(encoding="utf-8")
 
 
 def monitor(message: bytes, key: str) -> None:
-    """Draw a message of `run_message` or `idle_message`."""
-    _MONITOR(data=message, key=key)
+    """Draw a message of `run_message` or `idle_message`. A live run's view keeps itself up to date through the feed, and
+    has the page run again when the run's status changes."""
+    _MONITOR(data=message, key=key, on_status_change=lambda: None)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _idle_frame(dataset: str, image_size: int, _data: Data, _config: GANConfig) -> bytes:
-    return real_frame(_config, _data)
+@lru_cache(maxsize=32)
+def _idle_frame(data: Data) -> bytes:
+    return real_frame(data)
 
 
 def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str = "wide") -> bytes:
     """Before a run: the real data, and room for everything that will come."""
-    frame = b"" if data is None else _idle_frame(config.dataset, config.image_size, data, config)
+    frame = b"" if data is None else _idle_frame(data)
     zero = np.zeros(0, np.float32)
     header = {
         "layout": layout,
@@ -122,22 +127,26 @@ def _charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
 
 
 class SeriesCache:
-    """The curves of runs as a page has seen them, so that each refresh reads only what is new."""
+    """The curves of runs as they were read last, so that each refresh reads only what is new."""
 
     def __init__(self):
+        self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
 
     def get(self, store: RunStore, run: Run, kind: str) -> tuple[np.ndarray, np.ndarray]:
         """(steps (T,), values (T, S, E)) of everything so far."""
-        steps, values = self._kept.get((run.id, kind), (np.zeros(0, np.int64), None))
-        if len(steps) and steps[-1] > run.step:  # the run went back to a checkpoint
-            steps, values = steps[:0], None
-        new_steps, new_values = store.series(run.id, kind, int(steps[-1]) if len(steps) else -1, len(run.configs))
-        if len(new_steps):
-            steps = np.concatenate([steps, new_steps])
-            values = new_values if values is None else np.concatenate([values, new_values])
-        self._kept[run.id, kind] = steps, values
-        return steps, values
+        with self._lock:
+            steps, values = self._kept.get((run.id, kind), (np.zeros(0, np.int64), None))
+            if len(steps) and steps[-1] > run.step:  # the run went back to a checkpoint
+                steps, values = steps[:0], None
+            new_steps, new_values = store.series(run.id, kind, int(steps[-1]) if len(steps) else -1, len(run.configs))
+            if len(new_steps):
+                steps = np.concatenate([steps, new_steps])
+                values = new_values if values is None else np.concatenate([values, new_values])
+            self._kept[run.id, kind] = steps, values
+            if len(self._kept) > KEPT_SERIES:
+                del self._kept[next(iter(self._kept))]
+            return steps, values
 
 
 def thin(steps: np.ndarray, values: np.ndarray, points: int = CURVE_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -151,10 +160,31 @@ def thin(steps: np.ndarray, values: np.ndarray, points: int = CURVE_POINTS) -> t
     return steps[starts + counts - 1], means
 
 
-def run_message(
-    store: RunStore, run: Run, data: Data | None, cache: SeriesCache, layout: str = "wide", problem: str = ""
-) -> bytes:
+def as_it_is(run: Run, problem: str) -> Run:
+    """The run, paused with a message if it is held up by something that keeps it from writing down its status."""
+    return replace(run, status="paused", message=problem) if problem else run
+
+
+def version(run: Run, problem: str) -> str:
+    """Changes whenever a message about the run would."""
+    return f"{run.updated:.6f}{'!' if problem else ''}"
+
+
+def known_data(config: GANConfig) -> Data | None:
+    """The data that a run is about, unless they would have to be fetched first."""
+    if not is_here(config.dataset):
+        return None
+    try:
+        return load(config.dataset, config.image_size)
+    except DataError:
+        return None
+
+
+def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wide") -> bytes:
     """How a run stands now: status, curves, readings and the latest picture of its first member."""
+    store, problem = runner.store, runner.problem(run.id)
+    run = as_it_is(run, problem)
+    data = known_data(run.config)
     train_steps, train = cache.get(store, run, "train")
     metric_steps, metric = cache.get(store, run, "metrics")
     arrays: dict[str, np.ndarray | bytes] = {"t": np.zeros(0, np.float32), "m": np.zeros(0, np.float32)}
@@ -177,8 +207,10 @@ def run_message(
     header = {
         "layout": layout,
         "run": run.id,
+        "live": run.is_live,
+        "version": version(run, problem),
         "status": run.status,
-        "label": "Paused" if problem else word,
+        "label": word,
         "step": run.step,
         "steps": run.steps,
         "rate": run.rate if run.status == "running" else 0,
@@ -196,14 +228,14 @@ def run_message(
     return pack(header, arrays)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _floors(dataset: str, image_size: int, _data: Data) -> dict[str, float]:
-    return floors(_data, samples_for(_data))
+@lru_cache(maxsize=32)
+def _floors(data: Data) -> dict[str, float]:
+    return floors(data, samples_for(data))
 
 
 def _readings(run: Run, data: Data | None) -> dict:
     """The large number and the small ones below it."""
-    floor = _floors(run.config.dataset, run.config.image_size, data) if data is not None else {}
+    floor = _floors(data) if data is not None else {}
     text = {name: _shown(name, values[0]) for name, values in run.metrics.items()}
     head = next((n for n, m in METRICS.items() if data is not None and m.applies(data)), "sliced_wasserstein")
     words = _big_text(data)

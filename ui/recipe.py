@@ -76,17 +76,23 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
         "on_change": _changed,
         "args": (name, key, runner, run.id if live and run.is_live else None),
     }
+    # The draft is each widget's default, and never set through the session: what Streamlit takes for a change when it
+    # has lost a widget's value is then the draft's own value.
     if meta.choices is not None:
-        st.session_state.setdefault(key, value)
-        st.selectbox(options=list(meta.choices), format_func=lambda v: getattr(meta.choices.get(v), "title", v), **common)
+        options = list(meta.choices)
+        st.selectbox(
+            options=options,
+            index=options.index(value) if value in options else 0,
+            format_func=lambda v: getattr(meta.choices.get(v), "title", v),
+            **common,
+        )
         return
     low, high = limits(name)
     if field.annotation is int:
-        st.session_state.setdefault(key, int(value))
-        st.number_input(min_value=int(low), max_value=int(high), step=_whole_step(name), **common)
+        st.number_input(value=int(value), min_value=int(low), max_value=int(high), step=_whole_step(name), **common)
     else:
-        st.session_state.setdefault(key, float(value))
         st.number_input(
+            value=float(value),
             min_value=float(low),
             max_value=float(high),
             step=1e-4 if meta.scientific else 0.01,
@@ -109,6 +115,8 @@ def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
         return  # a widget of an older form, which Streamlit reports as changed when it is taken away
     value = st.session_state[key]
     before = draft()[name]
+    if value == before:
+        return
     draft()[name] = value
     if run is None:
         return

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import importlib
-import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +10,13 @@ from pathlib import Path
 import streamlit as st
 
 from gan_core import PlaygroundError, Runner, RunStore
-from gan_core import data as engine_data
 from gan_core.store import Run, runs_folder
+from ui import engine as process
 from ui.palette import STATUS
 from ui.text import whole
 
 PAGES = {  # file -> (name, icon)
-    "app.py": ("Playground", ":material/play_circle:"),
+    "playground.py": ("Playground", ":material/play_circle:"),
     "pages/collapse.py": ("Mode collapse", ":material/compare:"),
     "pages/latent.py": ("Latent space", ":material/explore:"),
     "pages/runs.py": ("Runs", ":material/list:"),
@@ -49,33 +45,10 @@ _CSS = """
 """
 
 
-@st.cache_resource(show_spinner=False)
-def _runner(folder: str) -> Runner:
-    runner = Runner(RunStore(folder), slots=_slots())
-    warming = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
-    warming.start()
-    atexit.register(warming.join, 20)  # ending a process in the middle of an import aborts it
-    return runner
-
-
-def _warm_up() -> None:
-    """Import what is slow to import (scikit-learn, torchvision) before the first image is asked for."""
-    engine_data.load("digits")
-    importlib.import_module("gan_core.vision")
-
-
-def _slots() -> int:
-    """How many runs may train at once: GAN_PLAYGROUND_SLOTS, else 1."""
-    text = os.environ.get("GAN_PLAYGROUND_SLOTS", "1")
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
-        raise PlaygroundError(f"GAN_PLAYGROUND_SLOTS = {text} is not usable: expected a whole number from 1 to 64.")
-    return int(text)
-
-
 def engine() -> Runner:
     """The runner of this process. Where there can be none, the page says why and stops."""
     try:
-        return _runner(str(runs_folder()))
+        return process.runner()
     except PlaygroundError as error:
         st.error(str(error))
         st.stop()
@@ -111,7 +84,7 @@ def open_page(title: str) -> Runner:
     return runner
 
 
-@st.fragment(run_every=3.0)
+@st.fragment(run_every=5.0)
 def _live_runs() -> None:
     """The run in focus and the others that are live, kept up to date."""
     with guarded():

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gan_core import Runner
-from ui import shell
+from ui import engine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +14,7 @@ def runner(tmp_path, monkeypatch) -> Runner:
     """The runner that the pages of this test use, with an empty folder of runs."""
     monkeypatch.setenv("GAN_PLAYGROUND_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path / "data"))
-    runner = shell._runner(str(tmp_path / "runs"))
+    runner = engine.runner()
     yield runner
     runner.shutdown()
 
@@ -24,9 +24,9 @@ def opened(runner):
     """Opens a page by its file; optional session state goes in first."""
 
     def open_page(file: str, **state) -> AppTest:
-        test = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+        test = AppTest.from_file(ROOT / "playground.py", default_timeout=60)
         for name, value in state.items():
             test.session_state[name] = value
-        return test.run() if file == "app.py" else test.switch_page(file).run()
+        return test.run() if file == "playground.py" else test.switch_page(file).run()
 
     return open_page

@@ -51,7 +51,7 @@ def test_a_folder_that_cannot_be_one_is_a_sentence(opened, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if is_here(p.config.dataset)])
 def test_a_preset_fills_the_form(opened, name):
-    test = opened("app.py")
+    test = opened("playground.py")
     test.button(key=f"preset_{name}").click().run()
     assert not test.exception
     assert test.session_state["draft"] == PRESETS[name].config.model_dump()
@@ -66,19 +66,19 @@ def test_a_preset_fills_the_form(opened, name):
 def test_every_setting_stands_in_the_form_where_it_applies(opened, field):
     candidates = (GANConfig(), GANConfig(dataset="digits"), GANConfig(penalty="r1"))
     config = next(c for c in candidates if METAS[field].applies(c))
-    test = opened("app.py", draft=config.model_dump())
+    test = opened("playground.py", draft=config.model_dump())
     labels = {w.label for kind in ("selectbox", "number_input") for w in getattr(test, kind)}
     assert GANConfig.model_fields[field].title in labels
 
 
 def test_settings_that_do_not_fit_are_said_and_cannot_be_started(opened):
-    test = opened("app.py", draft={**GANConfig().model_dump(), "network": "dcgan"})
+    test = opened("playground.py", draft={**GANConfig().model_dump(), "network": "dcgan"})
     assert "needs images" in test.error[0].value
     assert test.button(key="main").disabled
 
 
 def test_start_trains_the_draft(opened, runner):
-    test = opened("app.py", draft=TINY.but(seed=5).model_dump())
+    test = opened("playground.py", draft=TINY.but(seed=5).model_dump())
     test.button(key="main").click().run()
     (run,) = runner.store.runs()
     assert run.config == TINY.but(seed=5)
@@ -87,7 +87,7 @@ def test_start_trains_the_draft(opened, runner):
 
 
 def test_step_from_nothing_makes_one_step_and_waits(opened, runner):
-    test = opened("app.py", draft=TINY.model_dump())
+    test = opened("playground.py", draft=TINY.model_dump())
     test.button(key="step").click().run()
     (run,) = runner.store.runs()
     until(lambda: runner.store.get(run.id).step == 1)
@@ -95,14 +95,14 @@ def test_step_from_nothing_makes_one_step_and_waits(opened, runner):
 
 
 def test_a_hidden_setting_has_no_effect(opened, runner):
-    test = opened("app.py", draft={**TINY.model_dump(), "penalty": "none", "penalty_weight": 7.0})
+    test = opened("playground.py", draft={**TINY.model_dump(), "penalty": "none", "penalty_weight": 7.0})
     test.button(key="main").click().run()
     assert runner.store.runs()[0].config.penalty_weight == GANConfig().penalty_weight
 
 
 def test_a_running_run_locks_what_cannot_change(opened, runner):
     run = runner.start(TINY.but(steps=10_000_000))
-    test = opened("app.py")
+    test = opened("playground.py")
     locked = {w.label: w.disabled for kind in ("selectbox", "number_input") for w in getattr(test, kind)}
     for field, meta in METAS.items():
         title = GANConfig.model_fields[field].title
@@ -114,7 +114,7 @@ def test_a_running_run_locks_what_cannot_change(opened, runner):
 def test_a_learning_rate_changed_in_the_form_reaches_the_run(opened, runner):
     run = runner.start(TINY.but(steps=10_000_000))
     until(lambda: runner.store.get(run).status == "running")
-    test = opened("app.py")
+    test = opened("playground.py")
     title = GANConfig.model_fields["lr_g"].title
     next(w for w in test.number_input if w.label == title).set_value(0.0005).run()
     until(lambda: runner.store.get(run).config.lr_g == 0.0005)
@@ -125,14 +125,14 @@ def test_a_failed_run_says_what_to_try(opened, runner):
     run = runner.start(TINY.but(lr_g=1, lr_d=1, optimizer="sgd", steps=100_000, width=64))
     runner.wait(run, 120)
     assert runner.store.get(run).status == "failed"
-    test = opened("app.py")
+    test = opened("playground.py")
     assert "Try learning rates" in text(test)
 
 
 def test_an_interrupted_run_offers_resume(opened, runner):
     run = runner.store.create([TINY])
     runner.store.update(run, status="running")  # of a program that is gone: it never had an owner
-    test = opened("app.py")
+    test = opened("playground.py")
     assert test.button(key="main").label == "Resume"
     test.button(key="main").click().run()
     assert runner.wait(run, 60)
@@ -145,14 +145,14 @@ def test_mnist_that_is_not_here_says_where_it_was_sought(opened, runner, tmp_pat
     monkeypatch.setattr(vision.MNIST, "mirrors", ["http://127.0.0.1:9/"])
     run = runner.start(GANConfig(dataset="mnist", network="dcgan", width=8, batch_size=8, steps=1))
     runner.wait(run, 60)
-    shown = text(opened("app.py"))
+    shown = text(opened("playground.py"))
     assert str(tmp_path / "data" / "MNIST" / "raw") in shown.replace("\\", "")
     assert "digits" in shown
 
 
 def test_a_name_is_shown_as_it_is(opened, runner):
     runner.wait(runner.start(TINY, "**bold** <b>x</b> $y$ [z](w)"), 60)
-    test = opened("app.py")
+    test = opened("playground.py")
     assert any(r"\*\*bold\*\*" in m.value and r"\<b\>" in m.value for m in test.markdown)
 
 
@@ -196,6 +196,6 @@ def test_latent_space_works_while_the_run_trains(opened, runner):
 
 
 def test_a_run_that_is_gone_does_not_break_a_page(opened, runner):
-    test = opened("app.py", focus="20200101-000000-ffffff")
+    test = opened("playground.py", focus="20200101-000000-ffffff")
     assert not test.exception
     assert test.button(key="main").label == "Start"

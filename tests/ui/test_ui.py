@@ -64,13 +64,13 @@ def test_a_message_carries_curves_readings_and_picture(tmp_path):
     runner = Runner(store)
     run = runner.start(GANConfig(width=8, batch_size=8, steps=50))
     runner.wait(run, 60)
-    runner.shutdown()
-    header, arrays = unpack(live.run_message(store, store.get(run), load("ring8"), live.SeriesCache()))
+    header, arrays = unpack(live.run_message(runner, store.get(run), live.SeriesCache()))
     assert header["step"] == header["steps"] == 50
     assert arrays["t"].tolist() == list(range(1, 51))
     assert len(arrays["d"]) == len(arrays["g"]) == 50
     assert unpack(arrays["frame"].tobytes())[0]["step"] == 50
     assert header["big"]["text"] == "of 8 modes covered"
+    runner.shutdown()
 
 
 def test_the_cache_forgets_what_a_resumed_run_makes_anew(tmp_path):
@@ -92,5 +92,4 @@ def test_a_thumbnail_is_a_small_picture(dataset):
 
     from gan_core.frames import real_frame
 
-    config = GANConfig(dataset=dataset)
-    assert Image.open(io.BytesIO(thumbnail(real_frame(config, load(dataset))))).size == (48, 48)
+    assert Image.open(io.BytesIO(thumbnail(real_frame(load(dataset))))).size == (48, 48)

@@ -1,0 +1,190 @@
+"""The Playground: a GAN is set up, trained and watched."""
+
+import streamlit as st
+
+from gan_core import PRESETS, PlaygroundError
+from gan_core.data import is_here, load
+from gan_core.presets import Preset
+from gan_core.store import RESUMABLE, Run
+from ui import live, recipe, shell
+
+IDLE_SECONDS = 3.0  # until a tab without a live run notices that one has begun
+
+runner = shell.open_page("Playground")
+store = runner.store
+
+
+def start(paused: bool = False) -> None:
+    """Start a run of the draft and make it the one in focus."""
+    focus = shell.focus_run(store)
+    if focus and focus.is_live:
+        return  # Start was pressed twice
+    try:
+        run = runner.start(recipe.config(), st.session_state.get("run_name", ""), paused=paused)
+        if paused:
+            runner.send(run, "step")
+        shell.set_focus(run)
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+
+
+def act(run: str, kind: str) -> None:
+    """Give a run a command."""
+    try:
+        if kind == "resume":
+            runner.resume(run, recipe.changes(store.get(run)))
+        else:
+            runner.send(run, kind)
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+
+
+def use_preset(preset: Preset) -> None:
+    """A preset into the form, and a fresh start."""
+    recipe.load(preset.config)
+    shell.set_focus(None)
+
+
+def transport(run: Run | None, problem: str) -> None:
+    """Start or pause or resume, step, stop, reset."""
+    status = run.status if run else "none"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if status in ("running", "queued"):
+            st.button(
+                "Pause",
+                icon=":material/pause:",
+                type="primary",
+                key="main",
+                width=120,
+                on_click=act,
+                args=(run.id, "pause"),
+            )
+        elif status == "paused" or status in RESUMABLE:
+            st.button(
+                "Resume",
+                icon=":material/play_arrow:",
+                type="primary",
+                key="main",
+                width=120,
+                on_click=act,
+                args=(run.id, "resume"),
+                help="Goes on from the last checkpoint, with the learning rates in the form." if status in RESUMABLE else None,
+            )
+        else:
+            st.button(
+                "Start",
+                icon=":material/play_arrow:",
+                type="primary",
+                key="main",
+                width=120,
+                on_click=start,
+                disabled=bool(problem),
+                help="Trains a new run with the settings on the left.",
+            )
+        st.button(
+            "Step",
+            icon=":material/skip_next:",
+            key="step",
+            disabled=bool(problem) or status not in ("none", "paused"),
+            on_click=(lambda: act(run.id, "step")) if run else (lambda: start(paused=True)),
+            help="One generator step, with the discriminator steps that belong to it.",
+        )
+        st.button(
+            "Stop",
+            icon=":material/stop:",
+            key="stop",
+            disabled=not (run and run.is_live),
+            on_click=act,
+            args=(run.id if run else "", "stop"),
+            help="Ends the run with a last checkpoint. It can be resumed.",
+        )
+        st.button(
+            "Reset",
+            icon=":material/restart_alt:",
+            key="reset",
+            disabled=run is None or run.is_live,
+            on_click=shell.set_focus,
+            args=(None,),
+            help="A fresh start with these settings. The run is kept.",
+        )
+        if run:
+            st.markdown(f"**{shell.plain(run.name)}**", width="content")
+        else:
+            st.text_input(
+                "Name of the run",
+                key="run_name",
+                placeholder="Name of the run (optional)",
+                label_visibility="collapsed",
+                width=240,
+                max_chars=80,
+            )
+
+
+@st.fragment(run_every=IDLE_SECONDS)
+def watch(run_id: str | None, shown: str) -> None:
+    """While nothing in this tab is live: run the page again when something has begun, here or elsewhere."""
+    with shell.guarded():
+        run = shell.focus_run(store)
+        if (run.id if run else None) != run_id or (run and run.status != shown):
+            st.rerun()
+
+
+def idle() -> bytes:
+    """The draft's real data on the stage."""
+    try:
+        config = recipe.config()
+    except PlaygroundError as error:
+        return live.idle_message(PRESETS["ring"].config, None, str(error))
+    if not is_here(config.dataset):
+        return live.idle_message(config, None, f"{config.dataset} is not on this machine yet. Start downloads it.")
+    try:
+        return live.idle_message(config, load(config.dataset, config.image_size), "")
+    except PlaygroundError as error:
+        return live.idle_message(config, None, str(error))
+
+
+def preset_cards(locked: bool) -> None:
+    """What one can start with."""
+    st.markdown("**Start from a preset**")
+    there = {name: p for name, p in PRESETS.items() if is_here(p.config.dataset)}
+    for column, (name, preset) in zip(st.columns(len(there)), there.items(), strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{preset.title}**")
+            st.caption(preset.text)
+            st.button(
+                "Choose",
+                key=f"preset_{name}",
+                on_click=use_preset,
+                args=(preset,),
+                disabled=locked,
+                width="stretch",
+                help="Stop the run first." if locked else None,
+            )
+
+
+with shell.guarded():
+    run = shell.focus_run(store)
+    if run:
+        run = live.as_it_is(run, runner.problem(run.id))
+    if run and st.session_state.get("drafted") != run.id:
+        recipe.load(run.config)  # the form shows what is on the stage
+        st.session_state["drafted"] = run.id
+    if run is None:
+        st.session_state.pop("drafted", None)
+    problem = recipe.problem()
+    transport(run, problem)
+    notice = st.session_state.pop("notice", "") or (
+        run.message if run and run.status in ("failed", "paused", "interrupted") else ""
+    )
+    left, right = st.container(key="workbench").columns([1, 3], gap="medium")
+    with left, st.container(height=600, border=True, key="recipe"):
+        if problem:
+            st.error(problem)
+        recipe.form(runner, run)
+    with right:
+        if notice:
+            (st.error if run and run.status == "failed" else st.warning)(notice)
+        live.monitor(live.run_message(runner, run, live.SeriesCache()) if run else idle(), key="monitor")
+        if not (run and run.is_live):
+            watch(run.id if run else None, run.status if run else "none")
+    preset_cards(bool(run and run.is_live))
