@@ -223,6 +223,7 @@ def with_page(config: GANConfig, windows: int, seconds: float, chunk: int) -> di
             _await(lambda: store.get(run).status == "running")
 
             def engine() -> float:
+                page.goto("about:blank")
                 store.add_command(run, "pause")
                 _await(lambda: store.get(run).status == "paused")
                 found = rate(trainer.train, seconds, chunk)

@@ -61,7 +61,7 @@ class Session:
         self._reported = 0  # rows of the trainer's history that are in the store
         self._metric_rows: list[tuple[int, np.ndarray]] = []
         self._frames = Pacer(0.02, 0.4)
-        self._measures = Pacer(0.02, 1.0)
+        self._measures = Pacer(0.01, 1.0)
         self._checkpoints = Pacer(0.01, 2.0)
         self._last_report = self._last_told = 0.0
         self._steps_since = 0

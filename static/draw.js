@@ -1,6 +1,6 @@
 // What all drawings share: sharp canvases, theme, numbers.
 
-export function isDark(element) {
+function isDark(element) {
   const colour = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
   const hex = /^#([0-9a-f]{6})/i.exec(colour);
   if (hex) {
@@ -11,7 +11,20 @@ export function isDark(element) {
   return rgb ? 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] < 128 : false;
 }
 
+const themes = new WeakMap();
+
+// The colours and the font at an element. Reading styles makes the browser work them out anew, so they are kept until
+// the page itself is drawn again, which it is when the theme changes.
 export function theme(element, palette) {
+  if (!themes.has(element)) themes.set(element, readTheme(element, palette));
+  return themes.get(element);
+}
+
+export function forgetThemes(...elements) {
+  for (const element of elements) themes.delete(element);
+}
+
+function readTheme(element, palette) {
   const style = getComputedStyle(element);
   const read = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
   const dark = isDark(element);

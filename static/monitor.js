@@ -1,12 +1,12 @@
 // The live view of a run: progress, stage, readings. Built once; every message only changes what is in it.
 
 import { Curves } from "./curves.js";
-import { duration, number, theme, whole } from "./draw.js";
+import { duration, forgetThemes, theme, whole } from "./draw.js";
 import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
 
 const monitors = new WeakMap();
-const PERIOD = 420; // ms between two questions: at least twice a second
+const PERIOD = 470; // ms between two questions: at least twice a second
 
 const HTML = `
 <div class="monitor">
@@ -59,6 +59,7 @@ class Monitor {
 
   // A message from the page: it decides which run is shown, and in which state the page knows it.
   take(bytes) {
+    forgetThemes(this.root, this.stage.canvas, ...this.charts.map((chart) => chart.canvas));
     const header = this.update(bytes);
     this.run = header.run || null;
     this.layout = header.layout;
@@ -120,10 +121,11 @@ class Monitor {
     this.palette = header.palette;
     this.root.classList.toggle("compact", header.layout === "compact");
     this.root.dataset.run = header.run || "";
-    this.progress(header);
-    this.readings(header);
+    // what measures its own box first, what changes the page after it: else each canvas would have the page laid out anew
     this.curves(header, arrays);
     this.picture(header, arrays.frame);
+    this.progress(header);
+    this.readings(header);
     this.version = header.version;
     return header;
   }
@@ -173,10 +175,11 @@ class Monitor {
     empty.hidden = Boolean(frame);
     empty.textContent = frame ? "" : h.waiting;
     const t = theme(this.root, this.palette);
-    for (const button of this.root.querySelectorAll(".tools button[data-layer]")) {
+    if (this.painted !== t) for (const button of this.root.querySelectorAll(".tools button[data-layer]")) {
       const layer = button.dataset.layer;
       button.firstElementChild.style.background = layer === "heat" ? `linear-gradient(90deg, ${t.fake}, ${t.real})` : t[layer];
     }
+    this.painted = t;
     if (!frame) { this.find("canvas.points").hidden = this.image.hidden = true; this.find(".tools").style.visibility = "hidden"; return; }
     const { header, arrays } = unpack(frame);
     const points = header.kind === "points";

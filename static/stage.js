@@ -1,7 +1,7 @@
 // The 2-D stage: the discriminator's map, real and fake points, and optionally a path. Wheel zooms, drag pans,
 // a double click shows all. The view belongs to the element and survives every update.
 
-import { fit, isDark, number, rgb, theme, ticks } from "./draw.js";
+import { fit, number, rgb, theme, ticks } from "./draw.js";
 
 export class Stage {
   constructor(canvas) {
@@ -100,7 +100,7 @@ export class Stage {
   drawPoints(c, at, points, colour, shape) {
     if (!points) return;
     c.fillStyle = c.strokeStyle = colour;
-    c.globalAlpha = shape === "cross" || isDark(this.canvas) ? 0.85 : 0.55;
+    c.globalAlpha = shape === "cross" || theme(this.canvas, this.palette).dark ? 0.85 : 0.55;
     c.lineWidth = 1.4;
     c.beginPath();
     for (let i = 0; i < points.length; i += 2) {

@@ -1,7 +1,7 @@
 // A way through latent space: one large picture that plays, and the strip of all frames below. The frames come from the
 // server once; playing and dragging happen here.
 
-import { number, theme, whole } from "./draw.js";
+import { forgetThemes, number, theme, whole } from "./draw.js";
 import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
 
@@ -63,6 +63,7 @@ class Player {
     const { header, arrays } = unpack(bytes);
     const key = header.key;
     if (this.key === key) { this.draw(); return; }
+    forgetThemes(this.stage.canvas, this.find("canvas.strip"));
     this.header = header;
     this.arrays = arrays;
     this.find("input").max = header.frames - 1;
