@@ -16,27 +16,23 @@ store = runner.store
 
 def start(paused: bool = False) -> None:
     """Start a run of the draft and make it the one in focus."""
-    focus = shell.focus_run(store)
-    if focus and focus.is_live:
-        return  # Start was pressed twice
-    try:
+    with shell.attempt():
+        focus = shell.focus_run(store)
+        if focus and focus.is_live:
+            return  # Start was pressed twice
         run = runner.start(recipe.config(), st.session_state.get("run_name", ""), paused=paused)
         if paused:
             runner.send(run, "step")
         shell.set_focus(run)
-    except PlaygroundError as error:
-        st.session_state["notice"] = str(error)
 
 
 def act(run: str, kind: str) -> None:
     """Give a run a command."""
-    try:
+    with shell.attempt():
         if kind == "resume":
-            runner.resume(run, recipe.changes(store.get(run)))
+            runner.resume(run, recipe.touched())
         else:
             runner.send(run, kind)
-    except PlaygroundError as error:
-        st.session_state["notice"] = str(error)
 
 
 def use_preset(preset: Preset) -> None:
@@ -166,20 +162,18 @@ with shell.guarded():
     run = shell.focus_run(store)
     if run:
         run = live.as_it_is(run, runner.problem(run.id))
-    if run and st.session_state.get("drafted") != run.id:
-        recipe.load(run.config)  # the form shows what is on the stage
-        st.session_state["drafted"] = run.id
+    if run and st.session_state.get("drafted") != (run.id, run.config):
+        recipe.load(run.config)  # the form shows what is on the stage, also when another tab has changed it
+        st.session_state["drafted"] = run.id, run.config
     if run is None:
         st.session_state.pop("drafted", None)
     problem = recipe.problem()
     transport(run, problem)
-    notice = st.session_state.pop("notice", "") or (
-        run.message if run and run.status in ("failed", "paused", "interrupted") else ""
-    )
+    notice = shell.notice() or (shell.plain(run.message) if run and run.status in ("failed", "paused", "interrupted") else "")
     left, right = st.container(key="workbench").columns([1, 3], gap="medium")
     with left, st.container(height=600, border=True, key="recipe"):
         if problem:
-            st.error(problem)
+            st.error(shell.plain(problem))
         recipe.form(runner, run)
     with right:
         if notice:

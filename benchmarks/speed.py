@@ -1,4 +1,4 @@
-"""How fast the engine trains, and what the live page costs it: python -m benchmarks.speed [--quick] [--only PART ...]
+"""How fast the engine trains, and what the live page costs it: python -m benchmarks.speed [--only PART ...]
 
 Everything is measured in one run, in windows that take turns, and the best window counts, because a shared machine only
 ever makes things slower. Ratios are what to look at.
@@ -277,12 +277,13 @@ def _rounded(rates: dict[str, float]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="short windows: a rough look")
+    parser.add_argument("--windows", type=int, default=5, help="windows of each contender (default: 5)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of a window (default: 5)")
     parts = ("points", "images", "points_page", "images_page", "members_2x32", "members_2x128", "gan_lab_page")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="some parts only")
     parser.add_argument("--json", action="store_true", help="accepted for uniformity; the output is always JSON")
     args = parser.parse_args()
-    windows, seconds = (2, 2.0) if args.quick else (5, 5.0)
+    windows, seconds = args.windows, args.seconds
     cores = os.cpu_count() or 1
     measure = {
         "points": lambda: against_bare(POINTS, 1, windows, seconds, 50),

@@ -91,6 +91,10 @@ def resume(args: argparse.Namespace) -> None:
     """Take up a run from its last checkpoint."""
     runner = Runner(RunStore(args.runs))
     runner.resume(args.run)
+    row = runner.store.get(args.run)
+    if row.is_live and row.owner != runner.owner:
+        _print(args.json, _summary(row), [f"Run {row.id} is held by another program, which goes on with it."])
+        return
     _follow(args, runner, args.run)
 
 
@@ -185,7 +189,7 @@ def main(argv: list[str] | None = None) -> int:
     except PlaygroundError as error:
         print(f"{args.command}: {error}", file=sys.stderr)
         return FAILED
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         print(
             f"{args.command}: the folder of runs cannot be used ({error}). Free some space there, or name another with --runs.",
             file=sys.stderr,

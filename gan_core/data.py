@@ -27,6 +27,7 @@ from torch.nn.functional import interpolate
 from .draws import seeded
 from .errors import DataError
 
+MEMORY_LIMIT = 2 * 2**30  # bytes that a resized data set may take
 POINTS = 50_000  # how many points a 2-D data set holds
 Progress = Callable[[str, float], None]  # (what is being done, share done from 0 to 1)
 
@@ -108,17 +109,24 @@ def _cached_points(name: str) -> Data:
     return DATASETS[name].load(Path(), lambda text, share: None)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _cached_images(name: str, size: int, folder: Path, progress: _Quiet) -> Data:
     data = DATASETS[name].load(folder, progress.call)
     if size == data.shape[1]:
         return data
-    parts = []
+    needed = 4 * len(data.x) * data.shape[0] * size * size
+    if needed > MEMORY_LIMIT:
+        largest = math.isqrt(MEMORY_LIMIT // (4 * len(data.x) * data.shape[0])) // 4 * 4
+        raise DataError(
+            f"{len(data.x):,} images of {size} x {size} would take {needed / 1e9:.1f} GB of memory. Set image_size to "
+            f"{largest} or less."
+        )
+    resized = torch.empty((len(data.x), data.shape[0], size, size))
     for start in range(0, len(data.x), 4096):
         part = interpolate(data.x[start : start + 4096], (size, size), mode="bilinear", antialias=True)
-        parts.append(part.clamp(-1, 1))
+        resized[start : start + 4096] = part.clamp_(-1, 1)
         progress.call("Resizing images", start / len(data.x))
-    return Data(torch.cat(parts), data.labels)
+    return Data(resized, data.labels)
 
 
 # Points

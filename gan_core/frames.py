@@ -62,7 +62,7 @@ def unpack(block: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def extent(data: Data) -> tuple[float, float, float]:
     """The square that shows a 2-D data set with a margin: (centre x, centre y, half its side)."""
     low, high = data.x.min(0).values, data.x.max(0).values
@@ -101,7 +101,7 @@ def real_frame(data: Data) -> bytes:
     if data.x.dim() == 2:
         rows = torch.randint(len(data.x), (POINTS,), generator=generator)
         return pack(
-            {"kind": "points", "extent": extent(data), "step": 0, "modes": _mode_list(data)},
+            {"kind": "points", "extent": extent(data), "step": 0},
             {"real": data.x[rows].numpy()},
         )
     rows = torch.randint(len(data.x), (IMAGES,), generator=generator)
@@ -109,12 +109,6 @@ def real_frame(data: Data) -> bytes:
         {"kind": "images", "step": 0, "size": data.shape[1], "shown": "real", "rows": 8},
         {"png": png_grid(data.x[rows], 8)},
     )
-
-
-def _mode_list(data: Data) -> list | None:
-    if data.centres is None:
-        return None
-    return torch.cat([data.centres, data.sigmas], 1).tolist()
 
 
 def live_frame(trainer: Trainer, member: int = 0) -> bytes:
@@ -137,7 +131,7 @@ def live_frame(trainer: Trainer, member: int = 0) -> bytes:
     grid = torch.stack([(x + half * axis).repeat(HEAT), (y + half * axis).repeat_interleave(HEAT)], 1)
     rows = torch.randint(len(data.x), (POINTS,), generator=seeded(0, "view"))
     return pack(
-        {"kind": "points", "extent": (x, y, half), "step": trainer.step_count, "modes": _mode_list(data)},
+        {"kind": "points", "extent": (x, y, half), "step": trainer.step_count},
         {
             "real": data.x[rows].cpu().numpy(),
             "fake": fake.numpy(),

@@ -33,7 +33,6 @@ class Metric:
     title: str
     text: str
     source: str
-    higher_is_better: bool
 
 
 def mode_counts(samples: Tensor, data: Data) -> Tensor:
@@ -82,7 +81,7 @@ def _sliced_from(a: Tensor, sorted_b: Tensor) -> Tensor:
     return (_sorted_projections(a) - sorted_b).abs().mean((1, 2))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def real_sample(data: Data, n: int, seed: int) -> Tensor:
     """n rows of the data drawn without replacement (with, if there are fewer), flattened: (n, D)."""
     generator = seeded(seed, "real_sample")
@@ -91,7 +90,7 @@ def real_sample(data: Data, n: int, seed: int) -> Tensor:
     return data.x[rows.to(data.x.device)].flatten(1)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _real_projections(data: Data, n: int) -> Tensor:
     return _sorted_projections(real_sample(data, n, 0))
 
@@ -116,7 +115,6 @@ METRICS: dict[str, Metric] = {
         "Modes covered",
         "Modes with at least one sample within 3 sigma of their centre.",
         "Lin et al. 2018 (PacGAN), section 4.1",
-        True,
     ),
     "high_quality": Metric(
         _high_quality,
@@ -125,7 +123,6 @@ METRICS: dict[str, Metric] = {
         "High quality",
         "Share of samples within 3 sigma of a mode. Perfect samples score 98.9 %, not 100 %.",
         "Lin et al. 2018 (PacGAN), section 4.1",
-        True,
     ),
     "reverse_kl": Metric(
         _reverse_kl,
@@ -134,7 +131,6 @@ METRICS: dict[str, Metric] = {
         "Reverse KL",
         "How unevenly the high-quality samples fall on the modes, in nats; ln K is one mode only.",
         "Lin et al. 2018 (PacGAN), section 4.1",
-        False,
     ),
     "sliced_wasserstein": Metric(
         _sliced,
@@ -143,7 +139,6 @@ METRICS: dict[str, Metric] = {
         "Sliced Wasserstein",
         "Mean distance between sorted projections of generated and real samples; for images in pixel values.",
         "Rabin et al. 2012; Bonneel et al. 2015",
-        False,
     ),
 }
 

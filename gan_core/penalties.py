@@ -17,13 +17,12 @@ EPS = 1e-12
 
 @dataclass(frozen=True)
 class Penalty:
-    """One regulariser; call it like a function. `default_weight` is what its paper uses on images."""
+    """One regulariser; call it like a function."""
 
     apply: Callable[..., Tensor]
     title: str
     formula: str
     source: str
-    default_weight: float
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator) -> Tensor:
         return self.apply(discriminator, real, fake, generator)
@@ -70,11 +69,9 @@ def _r1_r2(discriminator, real, fake, generator) -> Tensor:
 
 
 PENALTIES: dict[str, Penalty] = {
-    "none": Penalty(_none, "None", "0", "", 0.0),
-    "wgan_gp": Penalty(
-        _wgan_gp, "WGAN-GP", "λ (‖∇D(x̂)‖ - 1)²,  x̂ = a·real + (1 - a)·fake", "Gulrajani et al. 2017, algorithm 1", 10.0
-    ),
-    "r1": Penalty(_r1, "R1", "γ/2 ‖∇D(real)‖²", "Mescheder et al. 2018, equation 9", 1.0),
-    "r2": Penalty(_r2, "R2", "γ/2 ‖∇D(fake)‖²", "Mescheder et al. 2018, equation 10", 1.0),
-    "r1_r2": Penalty(_r1_r2, "R1 + R2", "γ/2 (‖∇D(real)‖² + ‖∇D(fake)‖²)", "Huang et al. 2024 (R3GAN)", 1.0),
+    "none": Penalty(_none, "None", "0", ""),
+    "wgan_gp": Penalty(_wgan_gp, "WGAN-GP", "λ (‖∇D(x̂)‖ - 1)²,  x̂ = a·real + (1 - a)·fake", "Gulrajani et al. 2017, algorithm 1"),
+    "r1": Penalty(_r1, "R1", "γ/2 ‖∇D(real)‖²", "Mescheder et al. 2018, equation 9"),
+    "r2": Penalty(_r2, "R2", "γ/2 ‖∇D(fake)‖²", "Mescheder et al. 2018, equation 10"),
+    "r1_r2": Penalty(_r1_r2, "R1 + R2", "γ/2 (‖∇D(real)‖² + ‖∇D(fake)‖²)", "Huang et al. 2024 (R3GAN)"),
 }

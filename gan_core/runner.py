@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class Runner:
         self._waiting: list[_Worker] = []
         self._training = 0
         self.closing = False
-        self._owner_lock = FileLock(self._owner_path(self.owner))
+        # it is released by whichever thread ends the program
+        self._owner_lock = FileLock(self._owner_path(self.owner), thread_local=False)
         try:
             self._owner_path(self.owner).parent.mkdir(exist_ok=True)
             self._owner_lock.acquire(timeout=0)
@@ -105,9 +107,15 @@ class Runner:
         configs = [config] if isinstance(config, GANConfig) else list(config)
         return self._start([configs], [name], None, paused)[0]
 
-    def start_pair(self, first: GANConfig, second: GANConfig, names: tuple[str, str] = ("", "")) -> tuple[str, str]:
-        """Queue two runs that train in turn, step by step, so that they can be compared live; returns their ids."""
-        one, two = self._start([[first], [second]], names, uuid.uuid4().hex[:8])
+    def start_pair(
+        self, first: GANConfig, second: GANConfig, names: tuple[str, str] = ("", ""), label: str = "pair"
+    ) -> tuple[str, str]:
+        """Queue two runs that train in turn, step by step, so that they can be compared live; returns their ids.
+
+        Args:
+            label: what the pair is about; their common `Run.pair` begins with it and a colon.
+        """
+        one, two = self._start([[first], [second]], names, f"{label}:{uuid.uuid4().hex[:8]}")
         return one, two
 
     def _start(
@@ -135,24 +143,55 @@ class Runner:
             changes: settings to change before it goes on, as with the command set.
 
         Raises:
-            RunError: it does not exist, is finished, or another process has just taken it.
+            ConfigError: a change is out of range, or cannot be made while training.
+            RunError: it does not exist, is finished, another process has just taken it, or nothing can be written.
         """
-        row = self.store.get(run)
+        self.resume_together([run], changes)
+
+    def resume_together(self, runs: Sequence[str], changes: Mapping[str, float] | None = None) -> None:
+        """Resume runs; those that have to be taken up from a checkpoint share a thread, as a pair does that is started."""
         wanted = [{"name": name, "value": value} for name, value in (changes or {}).items()]
-        for change in wanted:
-            _check_change(row, change)
-        if row.is_live and self._is_alive(row.owner):
+        taken = []
+        for row in [self.store.get(run) for run in runs]:
             for change in wanted:
-                self.send(run, "set", change)
-            self.send(run, "resume")
-            return
-        if row.status == "finished":
-            raise RunError(f"Run {run} is finished: all {row.steps:,} steps are done. Start a new run with more steps.")
-        if not self.store.claim(run, self.owner, (row.status,)):
-            raise RunError(f"Run {run} has just been taken up elsewhere.")
-        for change in wanted:
-            self.store.add_command(run, "set", change)
-        self._launch([run])
+                _check_change(row, change)
+            if row.is_live and self._holds(row):
+                for change in wanted:
+                    self.send(row.id, "set", change)
+                self.send(row.id, "resume")
+                continue
+            if row.status == "finished":
+                raise RunError(f"Run {row.id} is finished: all {row.steps:,} steps are done. Start a new run with more steps.")
+            try:
+                if not self.store.claim(row.id, self.owner, (row.status,)):
+                    raise RunError(f"Run {row.id} has just been taken up elsewhere.")
+                for change in wanted:
+                    self.store.add_command(row.id, "set", change)
+            except sqlite3.Error as error:
+                raise self._unwritable(error) from error
+            taken.append(row.id)
+        if taken:
+            self._launch(taken)
+
+    def delete(self, run: str) -> None:
+        """Remove a run and all that belongs to it.
+
+        Raises:
+            RunError: it does not exist, is live, or nothing can be written.
+        """
+        try:
+            self.store.delete(run)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: Exception) -> RunError:
+        return RunError(f"{self.store.folder} cannot be written ({error}). Free some space there and try again.")
+
+    def _holds(self, row: Run) -> bool:
+        """Whether somebody trains the run: a thread of this process, or another process that is alive."""
+        if row.owner == self.owner:
+            return row.id in self._workers
+        return self._is_alive(row.owner)
 
     def send(self, run: str, kind: str, value: Any = None) -> None:
         """Give a command to a live run: pause, resume, step, stop, or set with {"name": …, "value": …}.
@@ -172,7 +211,7 @@ class Runner:
         try:
             self.store.add_command(run, kind, value)
         except sqlite3.Error as error:
-            raise RunError(f"{self.store.folder} cannot be written ({error}). Free some space there and try again.") from error
+            raise self._unwritable(error) from error
         worker = self._workers.get(run)
         if worker is not None:
             worker.wake.set()
@@ -206,7 +245,8 @@ class Runner:
             worker.ended.wait(max(0.0, deadline - time.monotonic()))
             worker.thread.join(1.0)
         self._owner_lock.release()
-        self._owner_path(self.owner).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._owner_path(self.owner).unlink(missing_ok=True)
 
     # Threads and turns
 
@@ -265,6 +305,8 @@ class _Worker:
 
     def __init__(self, runner: Runner, sessions: list[Session]):
         self.runner, self.sessions = runner, sessions
+        for session in sessions:
+            session.is_wanted_elsewhere = lambda: runner.closing or self.wake.is_set()
         self.wake = threading.Event()
         # waited for instead of Thread.join, which before Python 3.13 takes a thread for ended when Ctrl-C interrupts it
         self.ended = threading.Event()
@@ -280,14 +322,15 @@ class _Worker:
             while not self.runner.closing:
                 self._poll()
                 live = [s for s in self.sessions if not s.ended]
-                if not live:
+                untold = [s for s in self.sessions if s.problem]  # their end could not be written down yet
+                if not live and not untold:
                     break
                 ready = [s for s in live if s.status != "paused"]
                 if not ready:
                     self.runner.give_turn(self, training)
                     training = False
                     self.wake.wait(POLL_SECONDS)
-                    for session in live:
+                    for session in untold:
                         session.retry()
                 elif not training:
                     training = self.runner.take_turn(self, POLL_SECONDS)

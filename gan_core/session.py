@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class Pacer:
         self._next = ended + max(self.least, 0.0 if before is None else min(before, self._cost) / self.share)
 
 
+class _Later(Exception):
+    """A command came, or the program ends, while a run was being made ready."""
+
+
 class Session:
     """A run that this process trains.
 
@@ -66,6 +71,7 @@ class Session:
         self._last_report = self._last_told = 0.0
         self._steps_since = 0
         self._changes: dict[str, float] = {}
+        self.is_wanted_elsewhere: Callable[[], bool] = lambda: False
 
     @property
     def step(self) -> int:
@@ -95,6 +101,8 @@ class Session:
             self._keep()
 
     def _progress(self, text: str, share: float) -> None:
+        if self.is_wanted_elsewhere():
+            raise _Later
         now = time.perf_counter()
         if now - self._last_told > 0.3:
             self._last_told = now
@@ -183,6 +191,7 @@ class Session:
     def _keep(self) -> None:
         """Write a checkpoint."""
         begun = time.perf_counter()
+        self.trainer.check_weights()  # what a step reports is from before its update
         self.store.save_checkpoint(self.run, self.trainer.state_dict())
         self._checkpoints.used(begun, time.perf_counter())
 
@@ -279,6 +288,9 @@ class _Guard:
         if not isinstance(error, Exception):
             return False
         session = self.session
+        if isinstance(error, _Later):
+            session.status = "queued"  # it begins anew once the command is obeyed
+            return True
         if isinstance(error, (sqlite3.Error, OSError)):  # the engine turns errors of reading data into its own
             status = "paused"
             message = (

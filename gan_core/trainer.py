@@ -187,6 +187,14 @@ class Trainer:
             step, term, member = bad[0].tolist()
             raise self._diverged(first + step, STATS[term], member)
 
+    def check_weights(self) -> None:
+        """Raise DivergedError where a weight is not finite, as it may be before the next step reports it."""
+        for k, block in enumerate(self._blocks):
+            for stepper, term in ((block.opt_d, "grad_d"), (block.opt_g, "grad_g")):
+                bad = (~torch.isfinite(stepper.flat)).any(1).nonzero()
+                if len(bad):
+                    raise self._diverged(self.step_count, term, k * len(self._blocks[0]) + int(bad[0, 0]))
+
     def _diverged(self, step: int, term: str, member: int) -> DivergedError:
         config = self.configs[member]
         advice = f"Try learning rates of {config.lr_g / 10:g} and {config.lr_d / 10:g}"

@@ -7,7 +7,6 @@ import streamlit as st
 from gan_core import PAIRS, PlaygroundError
 from gan_core.config import METAS, GANConfig
 from gan_core.data import load
-from gan_core.presets import Pair
 from gan_core.store import RESUMABLE, Run
 from ui import live, shell
 from ui.text import setting
@@ -20,27 +19,24 @@ SIDES = ("fails", "holds")
 def start(name: str, seed: int) -> None:
     """Start both recipes of a pair with one seed."""
     pair = PAIRS[name]
-    try:
-        runs = runner.start_pair(
+    with shell.attempt():
+        st.session_state["twins"] = runner.start_pair(
             pair.fails.but(seed=seed),
             pair.holds.but(seed=seed),
             tuple(f"{name.replace('_', ' ')}, {side}" for side in SIDES),
+            name,
         )
-        st.session_state["twins"] = runs
-    except PlaygroundError as error:
-        st.session_state["notice"] = str(error)
 
 
 def act(runs: list[Run], kind: str) -> None:
     """Give both runs a command, where it has a meaning."""
-    for run in runs:
-        try:
-            if kind == "resume" and run.status in ("paused", *RESUMABLE):
-                runner.resume(run.id)
-            elif kind != "resume" and run.is_live:
-                runner.send(run.id, kind)
-        except PlaygroundError as error:
-            st.session_state["notice"] = str(error)
+    with shell.attempt():
+        if kind == "resume":
+            runner.resume_together([run.id for run in runs if run.status in ("paused", *RESUMABLE)])
+        else:
+            for run in runs:
+                if run.is_live:
+                    runner.send(run.id, kind)
 
 
 def twins() -> list[Run]:
@@ -48,12 +44,13 @@ def twins() -> list[Run]:
     chosen = st.session_state.get("twins")
     if chosen is None:
         newest = next((run for run in store.runs(limit=200) if run.pair), None)
-        return store.pair(newest.pair) if newest else []
+        found = store.pair(newest.pair) if newest else []
+        return found if len(found) == 2 else []
     found = []
     for run in chosen:
         with suppress(PlaygroundError):  # deleted meanwhile
             found.append(store.get(run))
-    return found
+    return found if len(found) == 2 else []
 
 
 def transport(name: str, runs: list[Run]) -> None:
@@ -62,7 +59,8 @@ def transport(name: str, runs: list[Run]) -> None:
     going = any(run.status in ("running", "queued") for run in runs)
     held = any(run.status == "paused" or run.status in RESUMABLE for run in runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, width=110, disabled=live_now, help="The same for both.")
+        seed_now = runs[0].config.seed if runs else 0
+        seed = st.number_input("Seed", 0, 2**31 - 1, seed_now, width=110, disabled=live_now, help="The same for both.")
         if going:
             st.button(
                 "Pause",
@@ -104,9 +102,14 @@ def transport(name: str, runs: list[Run]) -> None:
         )
 
 
-def heading(column, pair: Pair, side: int) -> None:
+def heading(column, configs: tuple[GANConfig, GANConfig], side: int) -> None:
     """What is not the same on the two sides."""
-    values = [f"{GANConfig.model_fields[name].title}: **{_title(name, both[side])}**" for name, both in pair.difference().items()]
+    both = [config.model_dump() for config in configs]
+    values = [
+        f"{GANConfig.model_fields[name].title}: **{_title(name, both[side][name])}**"
+        for name in METAS
+        if both[0][name] != both[1][name]
+    ]
     column.markdown(f"**{'Left' if side == 0 else 'Right'}** · " + ", ".join(values))
 
 
@@ -115,19 +118,19 @@ def _title(name: str, value) -> str:
     return choices[value].title if choices else setting(value)
 
 
-def draw(pair: Pair, runs: list[Run]) -> None:
-    """The two monitors."""
-    for k, (column, run) in enumerate(zip(st.columns(2, gap="large"), runs, strict=True)):
-        heading(column, pair, k)
-        with column:
-            live.monitor(live.run_message(runner, run, live.SeriesCache(), "compact"), key=f"twin_{k}")
+@st.fragment(run_every=3.0)
+def watch(shown: list[tuple[str, str]]) -> None:
+    """While nothing here is live: run the page again when a pair has begun elsewhere."""
+    with shell.guarded():
+        if [(run.id, run.status) for run in twins()] != shown:
+            st.rerun()
 
 
 with shell.guarded():
     runs = twins()
     busy = any(run.is_live for run in runs)
     names = list(PAIRS)
-    shown = next((n for n in names if len(runs) == 2 and runs[0].config.but(seed=0) == PAIRS[n].fails), names[0])
+    shown = next((name for name in names if runs and runs[0].pair.startswith(f"{name}:")), names[0])
     chosen = st.segmented_control(
         "Comparison",
         names,
@@ -138,22 +141,26 @@ with shell.guarded():
         key=f"pair_{busy}",
     )
     pair = PAIRS[chosen]
+    if not busy:
+        watch([(run.id, run.status) for run in runs])
     if chosen != shown:
         runs = []
     st.write(pair.text)
     transport(chosen, runs)
-    if notice := st.session_state.pop("notice", ""):
+    if notice := shell.notice():
         st.warning(notice)
     for run in runs:
         if run.message:
-            st.warning(f"{shell.plain(run.name)}: {run.message}")
-    if len(runs) == 2:
-        draw(pair, runs)
-    else:
-        for k, (column, config) in enumerate(zip(st.columns(2, gap="large"), (pair.fails, pair.holds), strict=True)):
-            heading(column, pair, k)
-            with column:
-                live.monitor(live.idle_message(config, load(config.dataset, config.image_size), "", "compact"), key=f"twin_{k}")
+            st.warning(shell.plain(f"{run.name}: {run.message}"))
+    configs = (runs[0].config, runs[1].config) if runs else (pair.fails, pair.holds)
+    for k, column in enumerate(st.columns(2, gap="large")):
+        heading(column, configs, k)
+        with column:
+            if runs:
+                message = live.run_message(runner, runs[k], live.SeriesCache(), "compact")
+            else:
+                message = live.idle_message(configs[k], load(configs[k].dataset, configs[k].image_size), "", "compact")
+            live.monitor(message, key=f"twin_{k}")
     st.caption(
         "Modes are counted as in PacGAN (Lin et al. 2018): 2,500 samples, a mode counts with at least one sample within "
         "3 sigma of its centre."

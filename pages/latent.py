@@ -1,6 +1,7 @@
 """Latent space: walk between noise vectors and see what the generator makes of the way."""
 
 import hashlib
+import time
 
 import streamlit as st
 import torch
@@ -31,13 +32,17 @@ def opened(folder: str, run: str, step: int) -> Trainer:
 
 def controls(run: Run, steps: list[int]) -> dict:
     """Where to go from, where to, and how."""
-    step = steps[-1]
+    kept = st.session_state.setdefault("latent_step", {})
+    step = min(steps, key=lambda s: abs(s - kept[run.id])) if run.id in kept else steps[-1]
     if len(steps) > 1:
+        key = f"latent_step_{run.id}_{len(steps)}_{steps[-1]}"  # the kept steps change while the run trains
         step = st.select_slider(
             "Step of the run",
             steps,
-            steps[-1],
+            step,
             format_func=whole,
+            key=key,
+            on_change=lambda: kept.update({run.id: st.session_state[key]}),
             help="Checkpoints that were kept along the run. Earlier ones show what it knew then.",
         )
     ends = st.segmented_control(
@@ -116,10 +121,15 @@ with shell.guarded():
     names = {run.id: run for run in runs}
     left, right = st.columns([1, 2.4], gap="large")
     with left:
-        start = list(names).index(focus.id) if focus and focus.id in names else 0
-        chosen = st.selectbox("Run", list(names), start, format_func=lambda r: f"{names[r].name} · step {whole(names[r].step)}")
-        if not focus or chosen != focus.id:
-            shell.set_focus(chosen)
+        first = focus.id if focus and focus.id in names else runs[0].id
+        chosen = st.selectbox(
+            "Run",
+            list(names),
+            list(names).index(first),
+            format_func=lambda run: f"{names[run].name} · {time.strftime('%H:%M', time.localtime(names[run].created))}",
+            key=f"latent_run_{first}",
+            on_change=lambda: shell.set_focus(st.session_state[f"latent_run_{first}"]),
+        )
         choice = controls(names[chosen], store.checkpoint_steps(chosen))
     with right:
         trainer = opened(str(store.folder), chosen, choice["step"])

@@ -4,7 +4,7 @@ import base64
 
 import streamlit as st
 
-from gan_core import METRICS, PlaygroundError
+from gan_core import METRICS
 from gan_core.store import RESUMABLE, Run
 from ui import shell
 from ui.palette import STATUS
@@ -59,16 +59,14 @@ def row(run: Run, pictured: bool) -> dict:
 
 def act(ids: list[str], kind: str) -> None:
     """Resume, stop or delete; what cannot be done is said."""
-    for run in ids:
-        try:
+    with shell.attempt():
+        for run in ids:
             if kind == "resume":
                 runner.resume(run)
             elif kind == "stop":
                 runner.send(run, "stop")
             else:
-                store.delete(run)
-        except PlaygroundError as error:
-            st.session_state["notice"] = str(error)
+                runner.delete(run)
     st.session_state.pop("deleting", None)
 
 
@@ -150,6 +148,6 @@ def actions(chosen: list[Run]) -> None:
         st.caption("Choose runs with the boxes at the left.", width="content")
 
 
-if notice := st.session_state.pop("notice", ""):
+if notice := shell.notice():
     st.warning(notice)
 table()

@@ -46,49 +46,78 @@ class Monitor {
     this.charts = [];
     this.image = this.find("img.images");
     this.shownFrame = null;
+    this.run = null;
+    this.live = false;
+    this.turn = 0;
+    this.failures = 0;
+    this.woken = () => { if (!document.hidden) this.askLater(0); };
+    document.addEventListener("visibilitychange", this.woken);
     this.tools();
   }
 
   dispose() {
-    this.stage.dispose();
+    this.turn += 1; // whatever is still on its way finds itself out of date
     clearTimeout(this.timer);
-    this.run = null;
+    document.removeEventListener("visibilitychange", this.woken);
+    this.stage.dispose();
     for (const chart of this.charts) chart.dispose();
-    if (this.image.src) URL.revokeObjectURL(this.image.src);
+    this.dropImage();
   }
 
   // A message from the page: it decides which run is shown, and in which state the page knows it.
   take(bytes) {
     forgetThemes(this.root, this.stage.canvas, ...this.charts.map((chart) => chart.canvas));
-    const header = this.update(bytes);
+    const header = unpack(bytes).header;
+    if ((header.run || null) !== this.run) { // another run: a zoom into the last one means nothing here
+      this.stage.view = null;
+      for (const chart of this.charts) chart.range = null;
+    }
     this.run = header.run || null;
     this.layout = header.layout;
     this.pageStatus = header.status;
-    clearTimeout(this.timer);
-    if (header.live) this.timer = setTimeout(() => this.ask(), PERIOD);
+    this.live = header.live;
+    this.failures = 0;
+    this.update(bytes);
+    this.turn += 1;
+    this.askLater(PERIOD);
   }
 
-  // A message from the feed. When the run's status is no longer what the page knows, the page must run again.
+  askLater(delay) {
+    clearTimeout(this.timer);
+    if (this.live) this.timer = setTimeout(() => this.ask(), delay);
+  }
+
+  // Asks the feed. When the run's status is no longer what the page knows, the page must run again. Only one question
+  // is under way at a time: `turn` moves on with every message from the page.
   async ask() {
-    const run = this.run, begun = performance.now();
-    let live = true;
+    const turn = this.turn, begun = performance.now();
     if (!document.hidden) {
-      try {
-        const answer = await fetch(new URL(`live/${run}?layout=${this.layout}&known=${this.version}`, document.baseURI));
-        if (this.run !== run) return;
-        if (answer.status === 200) {
-          const header = this.update(new Uint8Array(await answer.arrayBuffer()));
-          live = header.live;
-          if (header.status !== this.pageStatus) { this.pageStatus = header.status; this.notify(header.status); }
-        } else if (answer.status === 404) {
-          live = false;
-          this.notify("gone");
-        }
-      } catch {
-        // the server is gone or slow; the next try will tell
+      const answer = await this.answer();
+      if (turn !== this.turn) return;
+      if (answer.bytes) {
+        const header = this.update(answer.bytes);
+        this.live = header.live;
+        if (header.status !== this.pageStatus) { this.pageStatus = header.status; this.notify(header.status); }
+      } else if (answer.gone) {
+        this.live = false;
+        this.notify("gone");
       }
+      this.failures = answer.problem ? this.failures + 1 : 0;
+      if (this.failures >= 3) this.find(".status").textContent = answer.problem;
     }
-    if (this.run === run && live) this.timer = setTimeout(() => this.ask(), Math.max(100, PERIOD - (performance.now() - begun)));
+    this.askLater(Math.max(100, PERIOD - (performance.now() - begun)));
+  }
+
+  async answer() {
+    try {
+      const address = new URL(`live/${this.run}?layout=${this.layout}&known=${this.version}`, document.baseURI);
+      const answer = await fetch(address, { signal: AbortSignal.timeout(10000) });
+      if (answer.status === 200) return { bytes: new Uint8Array(await answer.arrayBuffer()) };
+      if (answer.status === 404) return { gone: true };
+      return answer.status === 204 ? {} : { problem: (await answer.text()).slice(0, 200) };
+    } catch {
+      return { problem: "No answer from the server" };
+    }
   }
 
   tools() {
@@ -180,14 +209,20 @@ class Monitor {
       button.firstElementChild.style.background = layer === "heat" ? `linear-gradient(90deg, ${t.fake}, ${t.real})` : t[layer];
     }
     this.painted = t;
-    if (!frame) { this.find("canvas.points").hidden = this.image.hidden = true; this.find(".tools").style.visibility = "hidden"; return; }
+    if (!frame) {
+      this.dropImage();
+      this.find("canvas.points").hidden = true;
+      this.find(".tools").style.visibility = "hidden";
+      this.find(".caption").textContent = "";
+      return;
+    }
     const { header, arrays } = unpack(frame);
     const points = header.kind === "points";
     this.find(".tools").style.visibility = points ? "visible" : "hidden";
     this.find(".caption").textContent = h.caption;
     this.find("canvas.points").hidden = !points;
     if (points) {
-      this.image.hidden = true;
+      this.dropImage();
       this.find("canvas.points").setAttribute("aria-label", `${h.caption} Step ${header.step}.`);
       this.stage.update({ ...header, ...arrays }, this.palette);
     } else {
@@ -198,17 +233,25 @@ class Monitor {
   // Decodes off screen and swaps when ready, so that nothing flickers.
   show(png, header, caption) {
     const key = `${this.root.dataset.run} ${header.shown} ${header.step} ${png.length}`;
-    if (this.shownFrame === key) { this.image.hidden = false; return; }
+    if (this.shownFrame === key) return;
     this.shownFrame = key;
     const url = URL.createObjectURL(new Blob([png], { type: "image/png" })), next = new Image();
     next.src = url;
     next.decode().then(() => {
+      if (this.shownFrame !== key) { URL.revokeObjectURL(url); return; } // a newer picture came meanwhile
       const old = this.image.src;
       this.image.src = url;
       this.image.alt = `${caption} Step ${header.step}.`;
       this.image.dataset.step = header.step;
       this.image.hidden = false;
       if (old) URL.revokeObjectURL(old);
-    });
+    }).catch(() => URL.revokeObjectURL(url));
+  }
+
+  dropImage() {
+    this.shownFrame = null;
+    if (this.image.src) URL.revokeObjectURL(this.image.src);
+    this.image.removeAttribute("src");
+    this.image.hidden = true;
   }
 }

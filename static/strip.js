@@ -61,31 +61,33 @@ class Player {
 
   update(bytes) {
     const { header, arrays } = unpack(bytes);
-    const key = header.key;
-    if (this.key === key) { this.draw(); return; }
     forgetThemes(this.stage.canvas, this.find("canvas.strip"));
-    this.header = header;
-    this.arrays = arrays;
+    if (this.wanted === header.key) { this.draw(); return; }
+    this.wanted = header.key;
+    if (header.kind === "points") { this.swap(header, arrays, null); return; }
+    createImageBitmap(new Blob([arrays.sheet], { type: "image/png" })).then((sheet) => {
+      if (this.wanted === header.key) this.swap(header, arrays, sheet);
+      else sheet.close(); // another walk was asked for meanwhile
+    }).catch(() => { this.wanted = null; });
+  }
+
+  // All that belongs to one walk changes at once.
+  swap(header, arrays, sheet) {
+    this.sheet?.close();
+    Object.assign(this, { header, arrays, sheet, current: Math.min(this.current, header.frames - 1) });
     this.find("input").max = header.frames - 1;
-    this.current = Math.min(this.current, header.frames - 1);
     this.find(".caption").textContent = header.caption;
     this.root.dataset.frames = header.frames;
-    const points = header.kind === "points";
-    this.find("canvas.points").hidden = !points;
-    this.find("canvas.large").hidden = points;
-    if (points) { this.key = key; this.draw(); return; }
-    createImageBitmap(new Blob([arrays.sheet], { type: "image/png" })).then((sheet) => {
-      this.sheet = sheet;
-      this.key = key;
-      this.draw();
-    });
+    this.find("canvas.points").hidden = header.kind !== "points";
+    this.find("canvas.large").hidden = header.kind === "points";
+    this.draw();
   }
 
   toggle() {
     if (this.timer) {
       cancelAnimationFrame(this.timer);
       this.timer = null;
-    } else {
+    } else if (this.header) {
       let last = performance.now(), due = 0;
       const tick = (now) => {
         due += ((now - last) / 1000) * Number(this.find("select").value);
@@ -107,7 +109,7 @@ class Player {
   }
 
   draw() {
-    if (!this.header || !this.key) return;
+    if (!this.header) return;
     this.find("input").value = this.current;
     this.find(".frame").textContent = `Frame ${whole(this.current + 1)} of ${whole(this.header.frames)}`;
     this.root.dataset.frame = this.current;

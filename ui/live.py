@@ -51,7 +51,7 @@ def monitor(message: bytes, key: str) -> None:
     _MONITOR(data=message, key=key, on_status_change=lambda: None)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def _idle_frame(data: Data) -> bytes:
     return real_frame(data)
 
@@ -137,12 +137,18 @@ class SeriesCache:
         """(steps (T,), values (T, S, E)) of everything so far."""
         with self._lock:
             steps, values = self._kept.get((run.id, kind), (np.zeros(0, np.int64), None))
-            if len(steps) and steps[-1] > run.step:  # the run went back to a checkpoint
+            # one known row is read again: if it is not there or not the same, the run went back and made the rest anew
+            last = int(steps[-1]) if len(steps) else -1
+            new_steps, new_values = store.series(run.id, kind, last - 1, len(run.configs))
+            if len(steps) and not (
+                len(new_steps) and new_steps[0] == last and np.array_equal(new_values[0], values[-1], equal_nan=True)
+            ):
                 steps, values = steps[:0], None
-            new_steps, new_values = store.series(run.id, kind, int(steps[-1]) if len(steps) else -1, len(run.configs))
-            if len(new_steps):
-                steps = np.concatenate([steps, new_steps])
-                values = new_values if values is None else np.concatenate([values, new_values])
+                new_steps, new_values = store.series(run.id, kind, -1, len(run.configs))
+            fresh = new_steps > last if len(steps) else np.ones(len(new_steps), bool)
+            if fresh.any():
+                steps = np.concatenate([steps, new_steps[fresh]])
+                values = new_values[fresh] if values is None else np.concatenate([values, new_values[fresh]])
             self._kept[run.id, kind] = steps, values
             if len(self._kept) > KEPT_SERIES:
                 del self._kept[next(iter(self._kept))]
@@ -228,7 +234,7 @@ def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wid
     return pack(header, arrays)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def _floors(data: Data) -> dict[str, float]:
     return floors(data, samples_for(data))
 
@@ -242,7 +248,7 @@ def _readings(run: Run, data: Data | None) -> dict:
     if head != "modes" and head in floor:
         words += f" (perfect {_shown(head, floor[head])})"
     return {
-        "big": {"value": text.get(head, "–"), "text": words, "help": METRICS[head].text},
+        "big": {"value": text.get(head, "–"), "text": words, "help": _help(head, data)},
         "small": _small(text, data, floor),
     }
 
@@ -254,11 +260,17 @@ def _small(text: dict[str, str], data: Data | None, floor: dict[str, float]) -> 
         {
             "name": METRICS[n].title,
             "value": text.get(n, "–"),
-            "help": METRICS[n].text,
+            "help": _help(n, data),
             "floor": f"perfect {_shown(n, floor[n])}" if n in floor else "",
         }
         for n in names[1:]
     ]
+
+
+def _help(name: str, data: Data | None) -> str:
+    """What a metric is, and on how many samples it is measured."""
+    count = f" Measured on {samples_for(data):,} samples." if data is not None else ""
+    return f"{METRICS[name].text}{count} {METRICS[name].source}."
 
 
 def _shown(name: str, value: float) -> str:

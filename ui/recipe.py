@@ -9,9 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from gan_core import ConfigError, GANConfig, PlaygroundError, Runner
-from gan_core.config import GROUPS, METAS, limits
+from gan_core import ConfigError, GANConfig, Runner
+from gan_core.config import GROUPS, METAS, Meta, limits
 from gan_core.store import RESUMABLE, Run
+from ui import shell
 from ui.text import setting
 
 
@@ -23,6 +24,7 @@ def draft() -> dict[str, Any]:
 def load(config: GANConfig) -> None:
     """Put a config into the form. Only before the form is drawn, so from a callback or at the top of a page."""
     st.session_state["draft"] = config.model_dump()
+    st.session_state["touched"] = set()
     # new keys make new widgets, which start from the draft; the values of existing ones cannot be taken back
     st.session_state["form_version"] = st.session_state.get("form_version", 0) + 1
 
@@ -66,7 +68,7 @@ def form(runner: Runner, run: Run | None) -> None:
 
 def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
     field, meta = GANConfig.model_fields[name], METAS[name]
-    help = field.description + (f"  \n:small[{meta.source}]" if meta.source else "")
+    help = f"{field.description}  \n:small[{_about(meta, draft()[name])}]"
     key, value = _key(name), draft()[name]
     common = {
         "label": field.title,
@@ -101,6 +103,13 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
         )
 
 
+def _about(meta: Meta, value: Any) -> str:
+    """Where a setting comes from; for a choice, what the chosen entry says of itself."""
+    entry = meta.choices.get(value) if meta.choices else None
+    words = [getattr(entry, part, "") for part in ("text", "formula", "source")]
+    return shell.plain(" · ".join(word for word in words if word) or meta.source)
+
+
 def _key(name: str) -> str:
     return f"field_{name}_{st.session_state.get('form_version', 0)}"
 
@@ -119,22 +128,20 @@ def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
         return
     draft()[name] = value
     if run is None:
+        st.session_state.setdefault("touched", set()).add(name)
         return
-    try:
+    with shell.attempt():
         runner.send(run, "set", {"name": name, "value": value})
+        drafted = st.session_state.get("drafted")
+        if drafted:  # the form already shows what the run is about to become
+            st.session_state["drafted"] = drafted[0], drafted[1].but(**{name: value})
         st.toast(f"{GANConfig.model_fields[name].title}: {setting(before)} → {setting(value)}")
-    except PlaygroundError as error:
-        st.session_state["notice"] = str(error)
 
 
-def changes(run: Run) -> dict[str, Any]:
-    """What the form says differently from a run, among the settings that may change while it trains."""
+def touched() -> dict[str, Any]:
+    """What was set in this form since it was loaded, among the settings that may change in a run that has begun."""
     values = draft()
-    return {
-        name: values[name]
-        for name, meta in METAS.items()
-        if meta.live and _applies(name, values) and values[name] != getattr(run.config, name)
-    }
+    return {name: values[name] for name in st.session_state.get("touched", set()) if METAS[name].live and _applies(name, values)}
 
 
 def problem() -> str:

@@ -50,7 +50,7 @@ def engine() -> Runner:
     try:
         return process.runner()
     except PlaygroundError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         st.stop()
 
 
@@ -60,12 +60,28 @@ def guarded() -> Iterator[None]:
     try:
         yield
     except PlaygroundError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
     except (sqlite3.Error, OSError) as error:
         st.error(
             f"The folder of runs, {runs_folder()}, cannot be used ({error}). Free some space there or bring it back, "
             f"then reload the page."
         )
+
+
+@contextmanager
+def attempt() -> Iterator[None]:
+    """For what a button does: what goes wrong is shown as a sentence when the page is drawn again."""
+    try:
+        yield
+    except PlaygroundError as error:
+        st.session_state["notice"] = str(error)
+    except (sqlite3.Error, OSError) as error:
+        st.session_state["notice"] = f"The folder of runs, {runs_folder()}, cannot be used ({error}). Free some space there."
+
+
+def notice() -> str:
+    """What the last button had to say, once."""
+    return plain(st.session_state.pop("notice", ""))
 
 
 def open_page(title: str) -> Runner:
@@ -77,6 +93,9 @@ def open_page(title: str) -> Runner:
         for file, (name, icon) in PAGES.items():
             st.page_link(file, label=name, icon=icon)
     runner = engine()
+    focus = st.session_state.get("focus")
+    if focus and st.query_params.get("run") != focus:
+        st.query_params["run"] = focus  # a walk to another page drops it, and a refresh would forget the run
     with guarded():
         runner.recover()
     with st.sidebar:

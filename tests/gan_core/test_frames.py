@@ -98,7 +98,7 @@ def test_extent_holds_all_data_with_a_margin(name):
 @pytest.mark.parametrize("maker", ["real", "live"])
 def test_points_frame_holds_points(tiny, maker):
     config = tiny()
-    frame = real_frame(config, load("ring8")) if maker == "real" else live_frame(Trainer(config))
+    frame = real_frame(load("ring8")) if maker == "real" else live_frame(Trainer(config))
     header, arrays = unpack(frame)
     assert header["kind"] == "points"
     assert arrays["real"].shape == (POINTS, 2)
@@ -130,15 +130,6 @@ def test_live_frame_of_a_member_is_that_of_its_single_run(tiny):
 def test_live_frame_of_a_member_that_is_not_there_is_refused(tiny, member):
     with pytest.raises(RunError, match="no member"):
         live_frame(Trainer([tiny(seed=0), tiny(seed=1)]), member)
-
-
-def test_points_frame_lists_modes_with_their_deviations(tiny):
-    modes = unpack(real_frame(tiny(), load("ring8")))[0]["modes"]
-    np.testing.assert_allclose(modes, torch.cat([load("ring8").centres, torch.full((8, 2), 0.1)], 1).numpy(), rtol=1e-6)
-
-
-def test_points_frame_without_modes_says_so(tiny):
-    assert unpack(real_frame(tiny(dataset="swiss_roll"), load("swiss_roll")))[0]["modes"] is None
 
 
 def _judge_by_x(trainer):
@@ -181,7 +172,7 @@ def test_map_of_a_constant_discriminator_is_undecided(tiny):
 @pytest.mark.parametrize("shown", ["real", "fake"])
 def test_images_frame_is_a_grid_of_eight_by_eight(tiny, shown):
     config = tiny(dataset="digits")
-    frame = real_frame(config, load("digits")) if shown == "real" else live_frame(Trainer(config))
+    frame = real_frame(load("digits")) if shown == "real" else live_frame(Trainer(config))
     header, arrays = unpack(frame)
     assert header["shown"] == shown
     assert _image(arrays["png"]).size == (8 * 9 + 1, IMAGES // 8 * 9 + 1)

@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_one_is_a_sentence(opened, tmp_path, monkeypatch
     monkeypatch.setenv("GAN_PLAYGROUND_RUNS", str(tmp_path / "file" / "runs"))
     test = opened(file)
     assert not test.exception
-    assert "GAN_PLAYGROUND_RUNS" in test.error[0].value
+    assert "GAN_PLAYGROUND_RUNS" in test.error[0].value.replace("\\", "")
 
 
 @pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if is_here(p.config.dataset)])
