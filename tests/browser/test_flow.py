@@ -176,7 +176,30 @@ def test_a_pair_trains_in_step_and_counts_modes(server, tabs):
         expect(monitors.nth(k).locator(".big")).to_contain_text("of 8 modes covered")
     button(page, "Stop").click()
     until(lambda: all(server.store.get(r.id).status == "stopped" for r in (one, two)))
+    stopped = [server.store.get(r.id).step for r in (one, two)]
+    assert abs(stopped[0] - stopped[1]) <= 1
+    button(page, "Resume").click()
+    until(lambda: min(server.store.get(r.id).step for r in (one, two)) > max(stopped) + 100)
+    assert [server.store.get(r.id).status for r in (one, two)] == ["running", "running"]
+    button(page, "Stop").click()
+    until(lambda: all(server.store.get(r.id).status == "stopped" for r in (one, two)))
     assert abs(server.store.get(one.id).step - server.store.get(two.id).step) <= 1
+
+
+def test_the_latent_page_leaves_focus_and_form_alone(server, tabs):
+    done = waiting_run(server, steps=20, width=8, batch_size=8)
+    page = tabs(f"{server.url}?run={done}")
+    button(page, "Resume").click()
+    until(lambda: server.store.get(done).status == "finished")
+    button(page, "Reset").click()
+    page.get_by_label("Noise dimensions", exact=True).fill("5")
+    page.get_by_label("Noise dimensions", exact=True).press("Enter")
+    page.get_by_role("link", name="Latent space").click()
+    expect(page.locator(".player")).to_have_attribute("data-frames", "25")
+    page.get_by_role("link", name="Playground").click()
+    expect(button(page, "Start")).to_be_visible()
+    expect(page.get_by_label("Noise dimensions", exact=True)).to_have_value("5")
+    assert page.locator(".monitor").get_attribute("data-run") == ""
 
 
 def test_runs_are_opened_and_deleted(server, tabs):
@@ -195,6 +218,14 @@ def test_runs_are_opened_and_deleted(server, tabs):
     button(page, "Open").click()
     expect(page.locator(".monitor")).to_have_attribute("data-run", keep)
     assert gone not in page.url
+    page.get_by_role("link", name="Mode collapse").click()
+    expect(button(page, "Start both")).to_be_visible()
+    page.get_by_role("link", name="Playground").click()
+    expect(page.locator(".monitor")).to_have_attribute("data-run", keep)
+    other = waiting_run(server, seed=3)  # newer, so that it would be shown were the address empty
+    page.reload()
+    expect(page.locator(".monitor")).to_have_attribute("data-run", keep)
+    assert other not in page.url
 
 
 def test_a_killed_server_leaves_its_run_to_be_resumed(tmp_path, tabs):
