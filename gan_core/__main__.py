@@ -127,7 +127,8 @@ def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
             ],
         )
         return
-    raise RunError(f"Run {run} is {row.status} at step {row.step:,}. {row.message}")
+    how = row.status if row.status == "failed" else f"was {row.status}"
+    raise RunError(f"Run {run} {how} at step {row.step:,}. {row.message}")
 
 
 def _summary(row: Run) -> dict:
