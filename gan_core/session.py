@@ -65,7 +65,7 @@ class Session:
         self.trainer: Trainer | None = None
         self._reported = 0  # rows of the trainer's history that are in the store
         self._metric_rows: list[tuple[int, np.ndarray]] = []
-        self._frames = Pacer(0.02, 0.4)
+        self._frames = Pacer(0.02, 0.75 * REPORT_SECONDS)  # if it is cheap, with every report
         self._measures = Pacer(0.01, 1.0)
         self._checkpoints = Pacer(0.01, 2.0)
         self._last_report = self._last_told = 0.0

@@ -84,7 +84,8 @@ class Monitor {
 
   askLater(delay) {
     clearTimeout(this.timer);
-    if (this.live) this.timer = setTimeout(() => this.ask(), delay);
+    // until the first picture is there, it is asked for more often
+    if (this.live) this.timer = setTimeout(() => this.ask(), this.hasPicture ? delay : Math.min(delay, 120));
   }
 
   // Asks the feed. When the run's status is no longer what the page knows, the page must run again. Only one question
@@ -156,6 +157,7 @@ class Monitor {
     this.progress(header);
     this.readings(header);
     this.version = header.version;
+    this.hasPicture = Boolean(arrays.frame);
     return header;
   }
 
