@@ -140,7 +140,11 @@ class Session:
 
     def _step_once(self) -> None:
         if self.trainer is None:
-            self._prepare()
+            try:
+                self._prepare()
+            except _Later:
+                self._say("paused", "")
+                return
             self.status = "paused"
         if not self._is_done:
             self.trainer.step()
