@@ -7,6 +7,7 @@ import { unpack } from "./wire.js";
 
 const monitors = new WeakMap();
 const PERIOD = 470; // ms between two questions: at least twice a second
+const ENDED_PERIOD = 2500; // ms, for a run that has ended
 
 const HTML = `
 <div class="monitor">
@@ -85,7 +86,10 @@ class Monitor {
   askLater(delay) {
     clearTimeout(this.timer);
     // until the first picture is there, it is asked for more often
-    if (this.live) this.timer = setTimeout(() => this.ask(), this.hasPicture ? delay : Math.min(delay, 120));
+    if (!this.run) return;
+    // a run that has ended may be taken up again, here or elsewhere
+    const wait = !this.live ? ENDED_PERIOD : this.hasPicture ? delay : Math.min(delay, 120);
+    this.timer = setTimeout(() => this.ask(), wait);
   }
 
   // Asks the feed. When the run's status is no longer what the page knows, the page must run again. Only one question
@@ -100,7 +104,7 @@ class Monitor {
         this.live = header.live;
         if (header.status !== this.pageStatus) { this.pageStatus = header.status; this.notify(header.status); }
       } else if (answer.gone) {
-        this.live = false;
+        this.run = null;
         this.notify("gone");
       }
       this.failures = answer.problem ? this.failures + 1 : 0;
