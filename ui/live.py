@@ -34,9 +34,12 @@ def mount(name: str, css: str):
         css=css,
         js=f"""
 const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
+const latest = new WeakMap();
 export default function (component) {{
+  const place = component.parentElement, turn = {{}};
+  latest.set(place, turn);
   module.then((m) => m.render(component));
-  return () => module.then((m) => m.dispose(component.parentElement));
+  return () => module.then((m) => latest.get(place) === turn && m.dispose(place));
 }}
 """,
     )
