@@ -26,13 +26,13 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 _VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("*.js"))), digest_size=4).hexdigest()
 
 
-def mount(name: str, css: str):
-    """A component whose code is static/<name>.js: loaded once, however often its data change."""
-    return st.components.v2.component(
-        f"gan_playground_{name}",
-        html='<div class="host"></div>',
-        css=css,
-        js=f"""
+def code(name: str) -> str:
+    """The component's own JavaScript: it loads static/<name>.js, once, and hands every message on to it.
+
+    Streamlit calls what the default export returns when the component goes, and also right after a message that was
+    overtaken by the next one while this code was still loading. Only the latest message's farewell ends the view.
+    """
+    return f"""
 const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
 const latest = new WeakMap();
 export default function (component) {{
@@ -41,8 +41,12 @@ export default function (component) {{
   module.then((m) => m.render(component));
   return () => module.then((m) => latest.get(place) === turn && m.dispose(place));
 }}
-""",
-    )
+"""
+
+
+def mount(name: str, css: str):
+    """A component whose code is static/<name>.js."""
+    return st.components.v2.component(f"gan_playground_{name}", html='<div class="host"></div>', css=css, js=code(name))
 
 
 _MONITOR = mount("monitor", (STATIC / "monitor.css").read_text(encoding="utf-8"))

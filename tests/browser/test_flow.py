@@ -6,7 +6,8 @@ import pytest
 from driving import Server, until
 from playwright.sync_api import Page, expect
 
-from gan_core import GANConfig
+from gan_core import GANConfig, Runner
+from ui import live
 from ui.shell import PAGES
 
 LONG = {"steps": 10_000_000}
@@ -91,6 +92,30 @@ def test_the_live_view_keeps_its_node_and_its_zoom(server, tabs):
     assert canvas.evaluate("c => c.marked") is True
     assert canvas.get_attribute("data-zoom") == zoom
     button(page, "Stop").click()
+
+
+def test_a_message_that_is_overtaken_does_not_end_the_view(server, tabs):
+    """Streamlit ends an overtaken message's mount after the next one has been drawn in the same place."""
+    page = tabs(server.url)
+    run = server.store.create([GANConfig(**LONG)])
+    server.store.update(run, status="interrupted")
+    page.evaluate(
+        """async ([code, message]) => {
+            const module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+            const place = document.createElement("div");
+            place.innerHTML = '<div class="host"></div>';
+            place.id = "mounted";
+            document.body.append(place);
+            const data = new Uint8Array(message);
+            const draw = () => module.default({ parentElement: place, data, setTriggerValue: () => {} });
+            const farewell = draw();
+            draw();
+            await farewell();
+        }""",
+        [live.code("monitor"), list(live.run_message(Runner(server.store), server.store.get(run), live.SeriesCache()))],
+    )
+    server.store.report(run, step=77, rate=0, seconds=0, metrics={}, series={}, status="stopped", message="")
+    until(lambda: page.locator("#mounted .monitor").get_attribute("data-step") == "77")
 
 
 def test_start_pressed_twice_starts_one_run(server, tabs):
