@@ -43,7 +43,7 @@ def use_preset(preset: Preset) -> None:
 
 def transport(run: Run | None, problem: str) -> None:
     """Start or pause or resume, step, stop, reset."""
-    status = run.status if run else "none"
+    status = run.status if run and not (run.status == "failed" and not run.step) else "none"
     with st.container(horizontal=True, vertical_alignment="center"):
         if status in ("running", "queued"):
             st.button(
@@ -82,7 +82,7 @@ def transport(run: Run | None, problem: str) -> None:
             icon=":material/skip_next:",
             key="step",
             disabled=bool(problem) or status not in ("none", "paused"),
-            on_click=(lambda: act(run.id, "step")) if run else (lambda: start(paused=True)),
+            on_click=(lambda: start(paused=True)) if status == "none" else (lambda: act(run.id, "step")),
             help="One generator step, with the discriminator steps that belong to it.",
         )
         st.button(
@@ -131,10 +131,10 @@ def idle() -> bytes:
         config = recipe.config()
     except PlaygroundError as error:
         return live.idle_message(PRESETS["ring"].config, None, str(error))
-    if not is_here(config.dataset):
+    if not is_here(config.source):
         return live.idle_message(config, None, f"{config.dataset} is not on this machine yet. Start downloads it.")
     try:
-        return live.idle_message(config, load(config.dataset, config.image_size), "")
+        return live.idle_message(config, load(config.source), "")
     except PlaygroundError as error:
         return live.idle_message(config, None, str(error))
 
@@ -142,7 +142,7 @@ def idle() -> bytes:
 def preset_cards(locked: bool) -> None:
     """What one can start with."""
     st.markdown("**Start from a preset**")
-    there = {name: p for name, p in PRESETS.items() if is_here(p.config.dataset)}
+    there = {name: p for name, p in PRESETS.items() if is_here(p.config.source)}
     for column, (name, preset) in zip(st.columns(len(there)), there.items(), strict=True):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{preset.title}**")

@@ -1,4 +1,4 @@
-"""The command line: python -m gan_core presets | train | resume | runs | sample.
+"""The command line: python -m gan_core presets | catalogue | train | resume | runs | sample.
 
 With --json a command prints exactly one JSON object on standard output. The exit code is 0 only when the command did
 what it was asked; otherwise a one-line reason stands on standard error.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import shlex
 import sqlite3
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from .catalogue import catalogue
 from .config import GANConfig
 from .errors import ConfigError, PlaygroundError, RunError
 from .frames import png_grid
@@ -34,11 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, help: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help, description=help)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
-        if name != "presets":
+        if name not in ("presets", "catalogue"):
             sub.add_argument("--runs", metavar="DIR", help="folder of runs (default: GAN_PLAYGROUND_RUNS or runs/)")
         return sub
 
     command("presets", "List the ready recipes.")
+    command("catalogue", "Describe every data set, network, loss, penalty and remedy.")
     train = command("train", "Train a preset or a config from a JSON file.")
     train.add_argument("config", metavar="PRESET_OR_CONFIG.json")
     train.add_argument("--set", action="append", default=[], metavar="name=value", help="change a setting; may be repeated")
@@ -52,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--step", type=int, help="a kept step (default: the latest)")
     sample.add_argument("-n", type=int, default=64, help="how many (default: 64)")
     sample.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
+    sample.add_argument("--label", type=int, help="class, for a conditional generator (default: all in turn)")
     sample.add_argument("--member", type=int, default=0, help="which member of the run (default: 0)")
     sample.add_argument("-o", "--out", type=Path, help="file to write (default: RUN-STEP.png or .csv here)")
     return parser
@@ -68,6 +72,21 @@ def presets(args: argparse.Namespace) -> None:
         {"presets": {name: {"title": p.title, "text": p.text, "config": p.config.changed()} for name, p in PRESETS.items()}},
         [f"{name:12} {p.text}" for name, p in PRESETS.items()],
     )
+
+
+def list_catalogue(args: argparse.Namespace) -> None:
+    """Describe everything that can be switched on."""
+    sections, lines = catalogue(), []
+    for section, entries in sections.items():
+        lines += [f"{section.upper()}", ""]
+        for e in entries:
+            lines.append(
+                f"  {e['title']}  ({e['field']}={e['name']})" if e["field"] != e["name"] else f"  {e['title']}  ({e['name']})"
+            )
+            told = (("", e["text"]), ("", e["formula"]), ("when: ", e["use"]), ("cost: ", e["cost"]), ("from: ", e["source"]))
+            lines += [f"    {label}{text}" for label, text in told if text]
+        lines.append("")
+    _print(args.json, sections, lines[:-1])
 
 
 def train(args: argparse.Namespace) -> None:
@@ -169,9 +188,12 @@ def sample(args: argparse.Namespace) -> None:
     state = store.load_checkpoint(args.run, args.step)
     trainer = Trainer([GANConfig.parse(c) for c in state["configs"]])
     trainer.load_state_dict(state)
-    images = trainer.sample(args.n, member=args.member, seed=args.seed)
+    images = trainer.sample(args.n, member=args.member, seed=args.seed, label=args.label)
     points = images.dim() == 2
-    out = args.out or Path(f"{row.id}-{state['step']}.{'csv' if points else 'png'}")
+    kind = "csv" if points else "png"
+    out = args.out or Path(f"{row.id}-{state['step']}.{kind}")
+    if out.suffix.lower() != f".{kind}":
+        raise RunError(f"Run {row.id} makes {'points' if points else 'images'}, which --out writes as .{kind}, not {out.name}.")
     try:
         if points:
             out.write_text("x,y\n" + "".join(f"{x:.6g},{y:.6g}\n" for x, y in images.tolist()))
@@ -186,10 +208,19 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = _parser().parse_args(argv)
     try:
-        {"presets": presets, "train": train, "resume": resume, "runs": runs, "sample": sample}[args.command](args)
+        {
+            "presets": presets,
+            "catalogue": list_catalogue,
+            "train": train,
+            "resume": resume,
+            "runs": runs,
+            "sample": sample,
+        }[args.command](args)
     except PlaygroundError as error:
         print(f"{args.command}: {error}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:  # whoever read this has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (sqlite3.Error, OSError) as error:
         print(
             f"{args.command}: the folder of runs cannot be used ({error}). Free some space there, or name another with --runs.",

@@ -21,6 +21,22 @@ def seeded(seed: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
+class Once:
+    """Numbers from one generator without a member axis, with the same calls as `Draws`: for looking, not for training."""
+
+    def __init__(self, generator: torch.Generator):
+        self._generator = generator
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=self._generator)
+
+    def uniform(self, *shape: int) -> Tensor:
+        return torch.rand(shape, generator=self._generator)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        return torch.randint(high, shape, generator=self._generator)
+
+
 class Draws:
     """A stream of equally shaped batches for several members, shape (E, *shape) a call.
 

@@ -26,7 +26,7 @@ from .trainer import Trainer
 
 POINTS = 600  # of each kind in a 2-D frame
 HEAT = 48  # cells along each side of the discriminator's map
-IMAGES = 64  # in a sample grid, 8 x 8
+IMAGES, ROWS = 64, 8  # in a sample grid; a conditional one has a column for each class
 
 
 def pack(header: dict, arrays: dict[str, np.ndarray | bytes]) -> bytes:
@@ -70,11 +70,11 @@ def extent(data: Data) -> tuple[float, float, float]:
     return float(centre[0]), float(centre[1]), float((high - low).max() / 2 * 1.25)
 
 
-def png_grid(images: Tensor, rows: int) -> bytes:
-    """Images (N, C, H, W) in [-1, 1] as one PNG, `rows` a row, one pixel apart."""
+def png_grid(images: Tensor, columns: int) -> bytes:
+    """Images (N, C, H, W) in [-1, 1] as one PNG, `columns` in a row, one pixel apart."""
     from .vision import make_grid  # slow to import, and points need no grid
 
-    grid = make_grid((images + 1) / 2, nrow=rows, padding=1, pad_value=0.5).clamp(0, 1)  # (3, H, W)
+    grid = make_grid((images + 1) / 2, nrow=columns, padding=1, pad_value=0.5).clamp(0, 1)  # (3, H, W)
     array = (grid * 255).round().byte().permute(1, 2, 0).numpy()
     picture = Image.fromarray(array if images.shape[1] == 3 else array[..., 0])
     out = io.BytesIO()
@@ -114,18 +114,29 @@ def real_frame(data: Data) -> bytes:
 def live_frame(trainer: Trainer, member: int = 0) -> bytes:
     """What one member looks like now, from noise that is fixed by its seed.
 
-    Points: real and fake (N, 2) and the discriminator's map (48, 48), row 0 at the bottom. Images: a grid as PNG.
+    Points: real and fake (N, 2) and the discriminator's map (48, 48), row 0 at the bottom. Images: a grid as PNG; with up
+    to 16 classes a column each, from the same latents.
     """
     trainer.member(member)  # refuses an index that is out of range
     config, data = trainer.configs[member], trainer.data
-    count = POINTS if data.x.dim() == 2 else IMAGES
-    latents = sample_latents(config, count, seeded(config.seed, "view"))
-    fake = trainer.generate(latents, member)
+    generator = seeded(config.seed, "view")
     if data.x.dim() == 4:
+        columns = 8 if not 1 < trainer.classes <= 16 else trainer.classes
+        latents = sample_latents(config, IMAGES, generator)
+        if columns == trainer.classes:  # a column for each class, a row for each latent
+            latents = latents[:ROWS].repeat_interleave(columns, 0)
         return pack(
-            {"kind": "images", "step": trainer.step_count, "size": data.shape[1], "shown": "fake", "rows": 8},
-            {"png": png_grid(fake, 8)},
+            {
+                "kind": "images",
+                "step": trainer.step_count,
+                "size": data.shape[1],
+                "shown": "fake",
+                "rows": columns,
+                "classes": trainer.classes,
+            },
+            {"png": png_grid(trainer.generate(latents, member), columns)},
         )
+    fake = trainer.generate(sample_latents(config, POINTS, generator), member)
     x, y, half = extent(data)
     axis = (torch.arange(HEAT) + 0.5) / HEAT * 2 - 1
     grid = torch.stack([(x + half * axis).repeat(HEAT), (y + half * axis).repeat_interleave(HEAT)], 1)

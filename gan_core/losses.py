@@ -23,8 +23,11 @@ class Loss:
     d: Callable[[Tensor, Tensor], Tensor]
     g: Callable[[Tensor, Tensor], Tensor]
     title: str
+    text: str
     formula: str
     source: str
+    use: str
+    cost: str
     paired: bool = False
     binary: bool = False
 
@@ -74,39 +77,63 @@ LOSSES: dict[str, Loss] = {
         _d_cross_entropy,
         _g_nonsaturating,
         "Non-saturating",
+        "The generator raises the probability that its samples are taken for real.",
         "D: softplus(-r) + softplus(f);  G: softplus(-f)",
         "Goodfellow et al. 2014, section 3",
+        "The usual first choice: a strong gradient while the discriminator wins.",
+        "Nothing beyond the two networks.",
         binary=True,
     ),
-    "wasserstein": Loss(_d_wasserstein, _g_linear, "Wasserstein", "D: f - r;  G: -f", "Arjovsky et al. 2017, algorithm 1"),
+    "wasserstein": Loss(
+        _d_wasserstein,
+        _g_linear,
+        "Wasserstein",
+        "A critic scores samples; the difference of the means estimates how far the two distributions are apart.",
+        "D: f - r;  G: -f",
+        "Arjovsky et al. 2017, algorithm 1",
+        "Where a loss that falls with quality matters. Only with something that keeps the critic smooth: WGAN-GP, clipping.",
+        "Usually 5 critic steps for each generator step.",
+    ),
     "minimax": Loss(
         _d_cross_entropy,
         _g_minimax,
         "Minimax (saturating)",
+        "The game as first written down: the generator lowers the probability that its samples are recognised.",
         "D: softplus(-r) + softplus(f);  G: -softplus(f)",
         "Goodfellow et al. 2014, equation 1",
+        "To see the gradient vanish when the discriminator wins.",
+        "Nothing beyond the two networks.",
         binary=True,
     ),
     "least_squares": Loss(
         _d_least_squares,
         _g_least_squares,
         "Least squares",
+        "Regression on the labels 1 and 0, so that samples far on the right side are pulled too.",
         "D: ((r - 1)² + f²) / 2;  G: (f - 1)² / 2",
         "Mao et al. 2017, equation 2, on logits",
+        "Where cross-entropy saturates; common in image translation.",
+        "Nothing beyond the two networks.",
     ),
     "hinge": Loss(
         _d_hinge,
         _g_linear,
         "Hinge",
+        "The discriminator only works on samples within its margin; the generator follows the plain score.",
         "D: relu(1 - r) + relu(1 + f);  G: -f",
         "Lim and Ye 2017; Miyato et al. 2018, section 2",
+        "With spectral normalisation, as in SNGAN and BigGAN.",
+        "Nothing beyond the two networks.",
     ),
     "relativistic": Loss(
         _d_relativistic,
         _g_relativistic,
         "Relativistic, paired",
+        "Each generated sample is judged against a real one, so that every real mode pulls.",
         "D: softplus(-(r - f));  G: softplus(-(f - r))",
         "Jolicoeur-Martineau 2018; Huang et al. 2024",
+        "Against dropped modes, together with R1 + R2; without a penalty it helps no more than the plain loss.",
+        "The discriminator also sees real samples in the generator's step.",
         paired=True,
     ),
 }

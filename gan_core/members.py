@@ -7,38 +7,67 @@ member's gradient ever meets another's: training 32 members equals training 32 G
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
+from torch.nn.functional import cross_entropy
 
+from .conditions import CONDITIONS, Discriminator, Generator
 from .config import METAS, GANConfig
-from .data import Data
-from .draws import Draws, seeded
-from .layers import flat_gradient, flatten_parameters
+from .data import DATASETS, Data
+from .draws import Draws, Once, seeded
+from .latents import LATENTS
+from .layers import FIRST_ITERATIONS, Normed, Spec, constrain, constrained, flat_gradient, flatten_parameters
 from .losses import LOSSES
 from .networks import NETWORKS
 from .optim import Stepper
-from .penalties import PENALTIES
+from .penalties import ANCHOR_DECAY, PENALTIES
+from .remedies import (
+    SCHEDULES,
+    Controller,
+    Replay,
+    augment,
+    clip_gradient,
+    falling,
+    mode_seeking,
+    pack,
+    reset,
+    unroll,
+)
 
 # What each step reports, in the order in which one number causes the next.
 STATS = ("real_logit", "fake_logit", "loss_d", "penalty", "grad_d", "loss_g", "grad_g")
-STREAMS = ("data", "latent_d", "latent_g", "penalty")
+STREAMS = (
+    "data",
+    "latent_d",
+    "latent_g",
+    "noise_d",
+    "noise_g",
+    "penalty",
+    "augment",
+    "instance",
+    "replay",
+    "reset_d",
+    "reset_g",
+)
+PARTS = ("generator", "discriminator", "average")
+_Labels = Tensor | None
+_Pair = tuple[Tensor, Tensor]
 
 
-def draw_latents(kind: str, draws: Draws, batch: int, latent_dim: int) -> Tensor:
-    """Latents (E, B, Z) of the given kind, "normal" or "uniform" on [-1, 1]."""
-    if kind == "uniform":
-        return 2 * draws.uniform(batch, latent_dim) - 1
-    return draws.normal(batch, latent_dim)
+def draw_latents(config: GANConfig, source: Draws | Once, n: int) -> Tensor:
+    """Latents (E, n, Z), or (n, Z) from a source without members."""
+    return LATENTS[config.latent].draw(source, n, config.latent_dim, config.latent_modes)
 
 
 def sample_latents(config: GANConfig, n: int, generator: torch.Generator) -> Tensor:
-    """Latents (N, Z) for looking at a generator, apart from the training streams."""
-    if config.latent == "uniform":
-        return 2 * torch.rand((n, config.latent_dim), generator=generator) - 1
-    return torch.randn((n, config.latent_dim), generator=generator)
+    """Latents (n, Z) for looking at a generator, apart from the training streams. PixelCNN takes one for each pixel."""
+    if not NETWORKS[config.network].adversarial:
+        return torch.randn((n, prod(config.shape)), generator=generator)
+    return draw_latents(config, Once(generator), n)
 
 
 class Members:
@@ -50,132 +79,375 @@ class Members:
         device: where to compute.
     """
 
+    STATS = STATS
+
     def __init__(self, configs: Sequence[GANConfig], data: Data, device: torch.device):
         self.configs = list(configs)
         self.data, self.device = data, device
         config, count = configs[0], len(configs)
-        entry = NETWORKS[config.network]
-        self.generator = entry.generator(count, config.latent_dim, data.shape, config.width, config.depth)
-        self.discriminator = entry.discriminator(count, data.shape, config.width, config.depth)
-        self.generator.initialise([seeded(c.seed, "init_g") for c in configs])
-        self.discriminator.initialise([seeded(c.seed, "init_d") for c in configs])
-        self.generator.to(device)
-        self.discriminator.to(device)
-        self.average = copy.deepcopy(self.generator).eval() if config.ema_decay else None
+        self.classes = DATASETS[config.dataset].classes if config.conditional != "none" else 0
+        self.generator = self._fresh_generator()
+        self.discriminator = self._fresh_discriminator()
+        self.average = None
         self.opt_g = Stepper(config.optimizer, flatten_parameters(self.generator, count))
         self.opt_d = Stepper(config.optimizer, flatten_parameters(self.discriminator, count))
-        self.average_flat = flatten_parameters(self.average, count) if self.average is not None else None
         self._parameters_g = list(self.generator.parameters())
         self._parameters_d = list(self.discriminator.parameters())
+        self._constrained_g, self._constrained_d = constrained(self.generator), constrained(self.discriminator)
         self.streams = {name: Draws([c.seed for c in configs], name, device) for name in STREAMS}
+        self.replay, self.controller = Replay(), Controller(count, device)
+        self.anchors: Tensor | None = None  # (E, 2), running means of real and fake logits, once they are needed
         self._no_penalty = torch.zeros(count, device=device)
-        self._read_scalars()
+        # samples that share a batch normalisation or are compared within the batch are judged apart, real from fake
+        self._coupled = bool(config.minibatch_std or config.minibatch_discrimination) or (
+            NETWORKS[config.network].uses_batch_norm and config.batch_norm == "both"
+        )
+        self._context = self._real_context() if config.pack > 1 or self._coupled else None
+        self._read()
 
     def __len__(self) -> int:
         return len(self.configs)
 
+    # Building
+
+    def _spec(self) -> Spec:
+        c, shape = self.configs[0], self.data.shape
+        return Spec(
+            members=len(self.configs),
+            inputs=c.latent_dim + Generator.extra(c.conditional, self.classes),
+            shape=shape,
+            seen=Discriminator.seen(shape, c.conditional, self.classes, c.pack),
+            width=c.width,
+            depth=c.depth,
+            batch_norm=c.batch_norm,
+            levels=c.levels,
+        )
+
+    def _fresh_generator(self, purpose: str = "init_g") -> Generator:
+        c = self.configs[0]
+        network = Generator(NETWORKS[c.network].generator(self._spec()), len(self), c.conditional, self.classes)
+        return self._started(network, purpose, c.spectral_norm == "both")
+
+    def _fresh_discriminator(self, purpose: str = "init_d") -> Discriminator:
+        c = self.configs[0]
+        body = NETWORKS[c.network].discriminator(self._spec())
+        kernels = c.minibatch_discrimination
+        network = Discriminator(body, len(self), self.data.shape, c.conditional, self.classes, c.pack, c.minibatch_std, kernels)
+        return self._started(network, purpose, c.spectral_norm != "none")
+
+    def _started(self, network: Generator | Discriminator, purpose: str, normed: bool):
+        network.initialise([seeded(c.seed, purpose) for c in self.configs])
+        if normed:
+            constrain(network, [seeded(c.seed, f"{purpose}:spectral") for c in self.configs])
+        return network.to(self.device)
+
+    def _real_context(self) -> tuple[Tensor, Tensor | None]:
+        """Real samples to stand beside one that is judged alone, where judgements depend on company."""
+        rows = Once(seeded(0, "context")).integers(len(self.data.x), self.configs[0].batch_size).to(self.device)
+        return self.data.x[rows], None if not self.classes else self.data.labels[rows].to(self.device)
+
     def set_configs(self, configs: Sequence[GANConfig]) -> None:
         """Take over values that were changed while training."""
         self.configs = list(configs)
-        self._read_scalars()
+        self._read()
 
-    def _read_scalars(self) -> None:
+    def _read(self) -> None:
+        """What follows from the configs."""
         self._scalars = {
             name: torch.tensor([float(getattr(c, name)) for c in self.configs], device=self.device)[:, None]
             for name, meta in METAS.items()
             if meta.member and name != "seed"
         }
-        self._smooth = bool((self._scalars["label_smoothing"] > 0).any())
+        self._on = {name: bool((value > 0).any()) for name, value in self._scalars.items()}
+        if self.configs[0].ema_decay and self.average is None:
+            self._make_average()
+
+    def _make_average(self) -> None:
+        self.average = copy.deepcopy(self.generator).eval()
+        self.average_flat = flatten_parameters(self.average, len(self))
+
+    # Training
+
+    @property
+    def count(self) -> int:
+        """Generator steps taken."""
+        return self.opt_g.count
+
+    @property
+    def noise_numbers(self) -> int:
+        """Numbers of its own randomness that the generator takes for each sample."""
+        return self.generator.noise_numbers
+
+    def scores(self) -> dict[str, Tensor]:
+        """What is measured on the model itself rather than on samples."""
+        return {}
+
+    def steppers(self) -> list[tuple[Stepper, str]]:
+        """The optimisers, each with the name of the statistic that tells of its gradient."""
+        return [(self.opt_d, "grad_d"), (self.opt_g, "grad_g")]
 
     def step(self) -> Tensor:
         """One generator step, after `d_steps` discriminator steps. Returns the STATS of each member, (S, E)."""
-        config, scalar, size = self.configs[0], self._scalars, len(self)
-        loss, penalty, batch = LOSSES[config.loss], PENALTIES[config.penalty], config.batch_size
+        if NETWORKS[self.configs[0].network].discrete:
+            self.generator.body.temperature = self._temperature()
+        for _ in range(self.configs[0].d_steps):
+            real, labels, stats_d = self._discriminator_step()
+        stats_g = self._generator_step(real, labels)
+        self._update_average()
+        self._reset()
+        return torch.stack([*stats_d, *stats_g])
 
-        for _ in range(config.d_steps):
-            real = self.data.x[self.streams["data"].integers(len(self.data.x), batch)]  # (E, B, ...)
-            with torch.no_grad():
-                fake = self.generator(draw_latents(config.latent, self.streams["latent_d"], batch, config.latent_dim))
-            logits = self.discriminator(torch.cat([real, fake], 1))  # (E, 2B), one pass for both halves
-            real_logits, fake_logits = logits[:, :batch], logits[:, batch:]
-            d_each = loss.d(real_logits, fake_logits)  # (E, B)
-            if self._smooth:  # cross-entropy with label 1 - s: (1 - s) softplus(-r) + s softplus(r) = softplus(-r) + s r
-                d_each = d_each + scalar["label_smoothing"] * real_logits
-            loss_d = d_each.mean(1)  # (E,)
-            objective, term = loss_d, self._no_penalty
-            if config.penalty != "none":
-                each = penalty(self.discriminator, real, fake, self.streams["penalty"])  # (E, B)
-                term = scalar["penalty_weight"][:, 0] * each.mean(1)
-                objective = loss_d + term
-            grad_d = flat_gradient(objective.sum(), self._parameters_d, size)  # (E, P)
-            self.opt_d.step(grad_d, scalar["lr_d"], config.beta1, config.beta2)
+    def _done(self) -> float:
+        """Share of the planned steps that is done."""
+        return self.count / self.configs[0].steps
 
-        fake = self.generator(draw_latents(config.latent, self.streams["latent_g"], batch, config.latent_dim))
-        if loss.paired:
-            both = self.discriminator(torch.cat([real, fake], 1))
-            g_each = loss.g(both[:, batch:], both[:, :batch])
-        else:
-            g_each = loss.g(self.discriminator(fake), None)
-        loss_g = g_each.mean(1)
-        grad_g = flat_gradient(loss_g.sum(), self._parameters_g, size)
-        self.opt_g.step(grad_g, scalar["lr_g"], config.beta1, config.beta2)
-        self._update_average(config.ema_decay)
+    def _temperature(self) -> float:
+        """Falls geometrically from one to the other over the run, as in Jang et al. 2017, section 3.1."""
+        c = self.configs[0]
+        return c.temperature * (c.temperature_end / c.temperature) ** min(1.0, self._done())
 
+    def _rate(self, name: str) -> Tensor:
+        """A learning rate (E, 1) at this step."""
+        c = self.configs[0]
+        return self._scalars[name] * SCHEDULES[c.lr_schedule].factor(self._done(), c.lr_end)
+
+    def _update(self, stepper: Stepper, gradient: Tensor, rate: str) -> None:
+        c = self.configs[0]
+        if self._on["grad_clip"]:
+            gradient = clip_gradient(gradient, self._scalars["grad_clip"])
+        stepper.step(gradient, self._scalars[rate] if c.lr_schedule == "constant" else self._rate(rate), c.beta1, c.beta2)
+
+    def _draw_real(self) -> tuple[Tensor, Tensor | None]:
+        rows = self.streams["data"].integers(len(self.data.x), self.configs[0].batch_size)
+        return self.data.x[rows], self.data.labels[rows] if self.classes else None
+
+    def _draw_fake(self, who: str, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(samples, latents), drawn for the discriminator's ("d") or the generator's ("g") step."""
+        c = self.configs[0]
+        z = draw_latents(c, self.streams[f"latent_{who}"], c.batch_size)
+        numbers = self.generator.noise_numbers
+        noise = self.streams[f"noise_{who}"].normal(c.batch_size, numbers) if numbers else None
+        return self.generator(z, labels, noise), z
+
+    def _seen(self, x: Tensor) -> Tensor:
+        """Samples as the discriminator sees them: augmented, with instance noise, in packs."""
+        c = self.configs[0]
+        if c.augment != "none":
+            x = augment(x, self.streams["augment"], self.controller.p if c.augment == "ada" else None)
+        if self._on["instance_noise"]:
+            sigma = falling(self._scalars["instance_noise"], self.count, c.instance_noise_steps)
+            x = x + sigma.reshape(-1, *[1] * (x.dim() - 1)) * self.streams["instance"].normal(*x.shape[1:])
+        return pack(x, c.pack)
+
+    def _packed(self, labels: Tensor | None) -> Tensor | None:
+        m = self.configs[0].pack
+        return labels if labels is None or m == 1 else labels.reshape(len(labels), -1, m)
+
+    def _judge_both(self, judge: Callable, real: Tensor, fake: Tensor, labels: _Labels, fake_labels: _Labels) -> _Pair:
+        """Logits (E, B / m) of real and of fake; in one pass where no sample's judgement depends on its company."""
+        if self._coupled:
+            return judge(real, labels), judge(fake, fake_labels)
+        each = None if labels is None else torch.cat([labels, fake_labels], 1)
+        logits, batch = judge(torch.cat([real, fake], 1), each), real.shape[1]
+        return logits[:, :batch], logits[:, batch:]
+
+    def _d_objective(
+        self, judge: Callable, real: Tensor, fake: Tensor, labels: _Labels, fake_labels: _Labels
+    ) -> tuple[Tensor, Tensor, Tensor, _Pair]:
+        """What the discriminator minimises, its loss and its penalty, (E,) each; and the logits on real and fake."""
+        c, scalar = self.configs[0], self._scalars
+        real_logits, fake_logits = self._judge_both(judge, real, fake, labels, fake_labels)
+        each = LOSSES[c.loss].d(real_logits, fake_logits)  # (E, B)
+        if self._on["label_smoothing"] and LOSSES[c.loss].binary:
+            # cross-entropy with label 1 - s: (1 - s) softplus(-r) + s softplus(r) = softplus(-r) + s r
+            each = each + scalar["label_smoothing"] * real_logits
+        objective = loss = each.mean(1)
+        term, penalty = self._no_penalty, PENALTIES[c.penalty]
+        if c.penalty != "none" and penalty.project is None:
+            anchors = self._anchored(real_logits, fake_logits) if penalty.anchored else None
+            terms = penalty(_with_labels(judge, labels), real, fake, self.streams["penalty"], anchors)  # (E, B)
+            term = scalar["penalty_weight"][:, 0] * terms.mean(1)
+            objective = loss + term
+        return objective, loss, term, (real_logits, fake_logits)
+
+    def _anchored(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """LeCam's running means (E, 2), which begin with the first batch's."""
+        if self.anchors is not None:
+            return self.anchors
+        return torch.stack([real_logits.detach().mean(1), fake_logits.detach().mean(1)], 1)
+
+    def _class_error(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy (E,) of the auxiliary classifier on samples (E, B, ...)."""
+        logits = self.discriminator.head.classify(self.discriminator.features(x))  # (E, B, K)
+        return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").reshape(labels.shape).mean(1)
+
+    def _discriminator_step(self) -> tuple[Tensor, _Labels, list[Tensor]]:
+        """One update; returns the real batch, its labels, and the discriminator's STATS."""
+        c, scalar = self.configs[0], self._scalars
+        penalty = PENALTIES[c.penalty]
+        real, labels = self._draw_real()
         with torch.no_grad():
-            return torch.stack(
-                [
-                    real_logits.mean(1),
-                    fake_logits.mean(1),
-                    loss_d,
-                    term,
-                    vector_norm(grad_d, dim=1),
-                    loss_g,
-                    vector_norm(grad_g, dim=1),
-                ]
+            fake, _ = self._draw_fake("d", labels)
+            if self._on["replay"]:
+                fake = self.replay.mix(fake, scalar["replay"], self.streams["replay"])
+        _refresh(self._constrained_d)
+        seen, seen_fake, told = self._seen(real), self._seen(fake), self._packed(labels)
+        objective, loss, term, (real_logits, fake_logits) = self._d_objective(self.discriminator, seen, seen_fake, told, told)
+        if CONDITIONS[c.conditional].auxiliary:
+            wrong = self._class_error(seen, labels) + self._class_error(seen_fake, labels)
+            objective = objective + scalar["class_weight"][:, 0] * wrong
+        gradient = flat_gradient(objective.sum(), self._parameters_d, len(self))  # (E, P)
+        self._update(self.opt_d, gradient, "lr_d")
+        with torch.no_grad():
+            real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
+            if penalty.project is not None:
+                self.opt_d.flat.copy_(penalty.project(self.opt_d.flat, scalar["penalty_weight"]))
+            means = [real_logits.mean(1), fake_logits.mean(1)]
+            if penalty.anchored:
+                self.anchors = self._anchored(real_logits, fake_logits).lerp(torch.stack(means, 1), 1 - ANCHOR_DECAY)
+            if c.augment == "ada":
+                self.controller.see(real_logits, c.ada_target, c.ada_images, c.batch_size)
+            return real, labels, [*means, loss.detach(), term.detach(), vector_norm(gradient, dim=1)]
+
+    def _generator_step(self, real: Tensor, labels: _Labels) -> list[Tensor]:
+        """One update, beside the discriminator's last real batch; returns the generator's STATS."""
+        c, scalar, loss, judge = self.configs[0], self._scalars, LOSSES[self.configs[0].loss], self.discriminator
+        wanted = labels
+        if labels is not None and self._on["mode_seeking"]:
+            half = labels.shape[1] // 2  # the samples that are compared belong to one class
+            wanted = torch.cat([labels[:, :half], labels[:, :half], labels[:, 2 * half :]], 1)
+        _refresh(self._constrained_g)
+        fake, z = self._draw_fake("g", wanted)
+        seen, told, told_fake = self._seen(fake), self._packed(labels), self._packed(wanted)
+        seen_real = self._seen(real) if loss.paired or c.unroll_steps else None
+        if c.unroll_steps:
+            judge = unroll(
+                self.discriminator,
+                self.opt_d,
+                self._parameters_d,
+                lambda judge: self._d_objective(judge, seen_real, seen, told, told_fake)[0],
+                c.unroll_steps,
+                self._rate("lr_d"),
+                c.beta1,
+                c.beta2,
             )
+        if loss.paired:
+            real_logits, fake_logits = self._judge_both(judge, seen_real, seen, told, told_fake)
+            each = loss.g(fake_logits, real_logits)
+        else:
+            each = loss.g(judge(seen, told_fake), None)
+        objective = loss_g = each.mean(1)
+        if self._on["mode_seeking"]:
+            objective = objective + scalar["mode_seeking"][:, 0] * mode_seeking(fake, z)
+        if CONDITIONS[c.conditional].auxiliary:
+            objective = objective + scalar["class_weight"][:, 0] * self._class_error(seen, wanted)
+        gradient = flat_gradient(objective.sum(), self._parameters_g, len(self))
+        self._update(self.opt_g, gradient, "lr_g")
+        return [loss_g.detach(), vector_norm(gradient, dim=1)]
 
     @torch.no_grad()
-    def _update_average(self, decay: float) -> None:
+    def _update_average(self) -> None:
         if self.average is None:
             return
+        decay = self.configs[0].ema_decay
         self.average_flat.lerp_(self.opt_g.flat, 1 - decay)
-        for mean, now in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            if mean.is_floating_point():  # the running statistics of batch normalisation
+        for (name, mean), now in zip(self.average.named_buffers(), self.generator.buffers(), strict=True):
+            if mean.is_floating_point() and ".norm." not in name:  # the running statistics of batch normalisation
                 mean.lerp_(now, 1 - decay)
+        _refresh(constrained(self.average) if self._constrained_g else [])
+
+    def _reset(self) -> None:
+        """The periodic partial reset: a share of the weights starts afresh, and the optimiser forgets them."""
+        c = self.configs[0]
+        if not c.reset_every or self.count % c.reset_every:
+            return
+        for part, stepper, letter, build, layers in (
+            ("discriminator", self.opt_d, "d", self._fresh_discriminator, self._constrained_d),
+            ("generator", self.opt_g, "g", self._fresh_generator, self._constrained_g),
+        ):
+            if c.reset_network in (part, "both"):
+                fresh = flatten_parameters(build(f"reset_{letter}:{self.count}"), len(self))
+                reset(stepper.flat, fresh, stepper, self._scalars["reset_fraction"], self.streams[f"reset_{letter}"])
+                for _ in range(FIRST_ITERATIONS):  # other weights have other singular vectors
+                    _refresh(layers)
+
+    # Looking
 
     @torch.no_grad()
-    def generate(self, latents: Tensor, average: bool = True) -> Tensor:
-        """Samples (E, N, ...) from latents (E, N, Z), by the averaged generator where there is one and it is wanted."""
-        if average and self.average is not None:
-            return self.average(latents.to(self.device))
-        self.generator.eval()
+    def generate(
+        self, latents: Tensor, average: bool = True, labels: Tensor | None = None, noise: Tensor | None = None
+    ) -> Tensor:
+        """Samples (E, N, ...) from latents (E, N, Z), by the averaged generator where there is one and it is wanted.
+
+        Args:
+            labels: (E, N) classes for a conditional generator.
+            noise: (E, N, n) standard normal numbers, for a generator with randomness of its own.
+        """
+        network = self.average if average and self.average is not None else self.generator
+        inputs = [None if x is None else x.to(self.device) for x in (latents, labels, noise)]
+        network.eval()
         try:
-            return self.generator(latents.to(self.device))
+            return network(*inputs)
         finally:
-            self.generator.train()
+            network.train(network is self.generator)
 
     @torch.no_grad()
     def judge(self, samples: Tensor) -> Tensor:
-        """The discriminator's logits (E, N) for samples (E, N, ...)."""
-        return self.discriminator(samples.to(self.device))
+        """The discriminator's logits (E, N) for samples (E, N, ...), each judged by itself.
+
+        Where a judgement depends on company, the company is real samples; with a condition, it is the mean over classes.
+        """
+        self.discriminator.eval()
+        try:
+            every = range(max(1, self.classes))
+            return torch.stack([self._judge_alone(samples.to(self.device), k) for k in every]).mean(0)
+        finally:
+            self.discriminator.train()
+
+    def _judge_alone(self, x: Tensor, label: int) -> Tensor:
+        c, (members, n) = self.configs[0], x.shape[:2]
+        labels = torch.full((members, n), label, device=self.device) if self.classes else None
+        features = None
+        if self._context is not None:
+            real, real_labels = self._context
+            if c.minibatch_std or c.minibatch_discrimination:
+                every = pack(real.expand(members, *real.shape), c.pack)
+                told = None if real_labels is None else self._packed(real_labels.expand(members, -1).contiguous())
+                features = self.discriminator.features(every, told)
+            if c.pack > 1:
+                others = real[: c.pack - 1].flatten(0, 1)
+                x = torch.cat([x, others.expand(members, n, *others.shape)], 2)
+                if labels is not None:
+                    labels = torch.cat([labels[..., None], real_labels[: c.pack - 1].expand(members, n, -1)], 2)
+        return self.discriminator(x, labels, features)
+
+    # Keeping
 
     def state(self) -> tuple[dict[str, Tensor], dict]:
         """Tensors with the member axis first, and the cursors of the random streams."""
-        tensors: dict[str, Tensor] = {}
-        for part in ("generator", "discriminator", "average"):
+        tensors: dict[str, Tensor] = {"ada.p": self.controller.p, "ada.signs": self.controller.signs}
+        for part in PARTS:
             module = getattr(self, part)
             if module is not None:
                 tensors |= {f"{part}.{name}": value.detach() for name, value in module.state_dict().items()}
         for part, stepper in (("opt_g", self.opt_g), ("opt_d", self.opt_d)):
             tensors |= {f"{part}.{k}": slot for k, slot in enumerate(stepper.slots)}
-        cursors = {"count_g": self.opt_g.count, "count_d": self.opt_d.count}
+        if self.replay.pool is not None:
+            tensors["replay"] = self.replay.pool
+        if self.anchors is not None:
+            tensors["anchors"] = self.anchors
+        cursors = {"count_g": self.opt_g.count, "count_d": self.opt_d.count, "ada": self.controller.count}
         for name, stream in self.streams.items():
             tensors[f"stream.{name}"], cursors[name] = stream.state()
         return tensors, cursors
 
     def load(self, tensors: dict[str, Tensor], cursors: dict) -> None:
         """Take over what `state` returned. Parameters keep their place in the flat storage."""
-        for part in ("generator", "discriminator", "average"):
+        if not any(name.startswith("average.") for name in tensors):
+            self.average = None  # it was not wanted yet; `set_configs` makes one if it is now
+        elif self.average is None:
+            self._make_average()
+        for part in PARTS:
             module = getattr(self, part)
             if module is not None:
                 start = len(part) + 1
@@ -184,5 +456,26 @@ class Members:
             for k, slot in enumerate(stepper.slots):
                 slot.copy_(tensors[f"{part}.{k}"])
         self.opt_g.count, self.opt_d.count = cursors["count_g"], cursors["count_d"]
+        self.anchors = tensors["anchors"].to(self.device) if "anchors" in tensors else None
+        self.controller.p, self.controller.signs = tensors["ada.p"].to(self.device), tensors["ada.signs"].to(self.device)
+        self.controller.count = cursors["ada"]
+        self.replay.pool = tensors["replay"].to(self.device) if "replay" in tensors else None
         for name, stream in self.streams.items():
             stream.load(tensors[f"stream.{name}"].cpu(), cursors[name])
+
+
+def _with_labels(judge: Callable, labels: _Labels) -> Callable[[Tensor], Tensor]:
+    """A discriminator of samples alone; samples that are twice as many as labels are two batches of those classes."""
+
+    def judged(x: Tensor) -> Tensor:
+        if labels is None or x.shape[1] == labels.shape[1]:
+            return judge(x, labels)
+        return judge(x, torch.cat([labels, labels], 1))
+
+    return judged
+
+
+def _refresh(layers: list[Normed]) -> None:
+    """Move the singular vectors after the weights."""
+    for layer in layers:
+        layer.norm.refresh(layer.matrix())

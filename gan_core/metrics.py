@@ -143,6 +143,24 @@ METRICS: dict[str, Metric] = {
 }
 
 
+@dataclass(frozen=True)
+class Score:
+    """A measure of a model itself, which the model computes."""
+
+    title: str
+    text: str
+    source: str
+
+
+SCORES: dict[str, Score] = {
+    "bits_per_dim": Score(
+        "Bits per dimension",
+        "Negative log-likelihood of held-out images, in bits for each pixel: less is better. Guessing takes log2 of the levels.",
+        "van den Oord et al. 2016, section 5",
+    ),
+}
+
+
 def samples_for(data: Data) -> int:
     """How many samples the metrics of a run are measured on."""
     return POINT_SAMPLES if data.x.dim() == 2 else IMAGE_SAMPLES

@@ -5,6 +5,8 @@ theirs. All the parameters of a network lie in one tensor (E, P) (see `layers.fl
 handful of operations however many layers there are.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,21 +14,28 @@ import torch
 from torch import Tensor
 
 EPS = 1e-8
+TINY = EPS * EPS  # under a root that is differentiated, because the derivative of a root at zero is infinite
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An update rule: `update(flat, grad, slots, step, lr, beta1, beta2)` changes flat (E, P) and slots in place.
+    """An update rule on flat (E, P), with lr (E, 1) and step counted from 1.
 
     Attributes:
+        update: `update(flat, grad, slots, step, lr, beta1, beta2)` changes flat and slots in place.
+        ahead: takes the same and returns new (flat, slots), through which derivatives flow.
         slots: how many tensors like flat it remembers.
-        lr: in `update`, a tensor (E, 1); step counts from 1.
     """
 
     update: Callable[..., None]
+    ahead: Callable[..., tuple[Tensor, list[Tensor]]]
     slots: int
     title: str
+    text: str
+    formula: str
     source: str
+    use: str
+    cost: str
 
 
 def _adam(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor, beta1: float, beta2: float) -> None:
@@ -37,10 +46,22 @@ def _adam(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor
     flat.addcdiv_(mean * (lr / (beta1**step - 1)), scale)
 
 
+def _adam_ahead(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor, beta1: float, beta2: float):
+    mean = slots[0].lerp(grad, 1 - beta1)
+    square = slots[1] * beta2 + (1 - beta2) * grad * grad
+    scale = (square + TINY).sqrt() / (1 - beta2**step) ** 0.5 + EPS
+    return flat - lr / (1 - beta1**step) * mean / scale, [mean, square]
+
+
 def _sgd(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor, beta1: float, beta2: float) -> None:
     (velocity,) = slots
     velocity.mul_(beta1).add_(grad)
     flat.addcmul_(velocity, -lr)
+
+
+def _sgd_ahead(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor, beta1: float, beta2: float):
+    velocity = slots[0] * beta1 + grad
+    return flat - lr * velocity, [velocity]
 
 
 def _rmsprop(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor, beta1: float, beta2: float) -> None:
@@ -49,10 +70,45 @@ def _rmsprop(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Ten
     flat.addcdiv_(grad * -lr, square.sqrt().add_(EPS))
 
 
+def _rmsprop_ahead(flat: Tensor, grad: Tensor, slots: list[Tensor], step: int, lr: Tensor, beta1: float, beta2: float):
+    square = slots[0] * beta2 + (1 - beta2) * grad * grad
+    return flat - lr * grad / ((square + TINY).sqrt() + EPS), [square]
+
+
 OPTIMIZERS: dict[str, Optimizer] = {
-    "adam": Optimizer(_adam, 2, "Adam", "Kingma and Ba 2015, algorithm 1"),
-    "sgd": Optimizer(_sgd, 1, "SGD (momentum β1)", "Polyak 1964; β1 = 0 is plain gradient descent"),
-    "rmsprop": Optimizer(_rmsprop, 1, "RMSprop (decay β2)", "Tieleman and Hinton 2012"),
+    "adam": Optimizer(
+        _adam,
+        _adam_ahead,
+        2,
+        "Adam",
+        "Each weight moves by its mean gradient over the root of its mean squared gradient.",
+        "w ← w - lr · m̂ / (√v̂ + ε)",
+        "Kingma and Ba 2015, algorithm 1",
+        "The usual choice; with a low β1, 0 to 0.5.",
+        "Two numbers kept for each weight.",
+    ),
+    "sgd": Optimizer(
+        _sgd,
+        _sgd_ahead,
+        1,
+        "SGD (momentum β1)",
+        "Plain gradient descent, with memory of the last direction.",
+        "v ← β1 v + g,  w ← w - lr · v",
+        "Polyak 1964; β1 = 0 is plain gradient descent",
+        "To compare with theory and with GAN Lab.",
+        "One number kept for each weight.",
+    ),
+    "rmsprop": Optimizer(
+        _rmsprop,
+        _rmsprop_ahead,
+        1,
+        "RMSprop (decay β2)",
+        "Each weight moves by its gradient over the root of its mean squared gradient.",
+        "w ← w - lr · g / (√v + ε)",
+        "Tieleman and Hinton 2012",
+        "With weight clipping, as in the WGAN paper.",
+        "One number kept for each weight.",
+    ),
 }
 
 
@@ -70,3 +126,9 @@ class Stepper:
         """One update with gradients (E, P) and learning rates (E, 1)."""
         self.count += 1
         OPTIMIZERS[self.kind].update(self.flat, grad, self.slots, self.count, lr, beta1, beta2)
+
+    @torch.no_grad()
+    def forget(self, where: Tensor) -> None:
+        """Set what is remembered of some weights to zero: where (E, P), true for those."""
+        for slot in self.slots:
+            slot.masked_fill_(where, 0)

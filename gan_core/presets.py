@@ -76,7 +76,7 @@ PAIRS: dict[str, Pair] = {
         "A Wasserstein critic without its penalty",
         "A Wasserstein critic must be smooth. Left, nothing keeps it so and its slopes throw the samples about. Right, the "
         "gradient penalty of WGAN-GP holds it.",
-        GANConfig(dataset="ring8", steps=3000, loss="wasserstein"),
+        GANConfig(dataset="ring8", steps=3000, loss="wasserstein", penalty_weight=0.1),
         GANConfig(dataset="ring8", steps=3000, loss="wasserstein", penalty="wgan_gp", penalty_weight=0.1),
     ),
 }

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,16 @@ from torch import Tensor
 
 from . import metrics
 from .config import MAX_MEMBERS, METAS, GANConfig
-from .data import Data, Progress, load
+from .data import DATASETS, Progress, load
 from .draws import seeded
 from .errors import ConfigError, DivergedError, RunError
-from .members import STATS, Members, sample_latents
+from .members import Members, sample_latents
 from .networks import NETWORKS
+from .pixelcnn import Likelihood
 
 HISTORY_POINTS = 2000  # points of each curve over the planned length of a run
 FLUSH_STEPS = 64  # steps between two checks that all numbers are finite
+GENERATED_AT_ONCE = 512  # samples
 BLOCK_BYTES = 2**20  # activations of one layer that still fit a core's cache
 
 _TERMS = {
@@ -40,6 +43,8 @@ _TERMS = {
     "grad_d": "the discriminator's gradient",
     "loss_g": "the generator's loss",
     "grad_g": "the generator's gradient",
+    "bits": "the likelihood of the images",
+    "grad": "the network's gradient",
 }
 
 
@@ -87,7 +92,8 @@ class Trainer:
     Attributes:
         configs: the configs, with what was changed since.
         step_count: generator steps taken.
-        history: rows (step, array (S, E) of means since the row before), S as in `members.STATS`.
+        stats: names of what each step reports.
+        history: rows (step, array (S, E) of means since the row before), S as in `stats`.
 
     Raises:
         ConfigError, DataError.
@@ -105,10 +111,13 @@ class Trainer:
         first = self.configs[0]
         self.device = pick_device(first)
         folder = None if data_folder is None else Path(data_folder)
-        data = load(first.dataset, first.image_size, folder, progress)
-        self.data = Data(data.x.to(self.device), data.labels, data.centres, data.sigmas)
+        data = load(first.source, folder, progress)
+        labels = None if data.labels is None else data.labels.to(self.device)
+        self.data = replace(data, x=data.x.to(self.device), labels=labels)
         size = self._block_size()
-        self._blocks = [Members(self.configs[k : k + size], self.data, self.device) for k in range(0, len(self.configs), size)]
+        kind = Members if NETWORKS[first.network].adversarial else Likelihood
+        self._blocks = [kind(self.configs[k : k + size], self.data, self.device) for k in range(0, len(self.configs), size)]
+        self.stats = self._blocks[0].STATS
         self.step_count = 0
         self.history: list[tuple[int, np.ndarray]] = []
         self._every = math.ceil(first.steps / HISTORY_POINTS)
@@ -185,12 +194,12 @@ class Trainer:
         self._checked = good - done
         if len(bad):
             step, term, member = bad[0].tolist()
-            raise self._diverged(first + step, STATS[term], member)
+            raise self._diverged(first + step, self.stats[term], member)
 
     def check_weights(self) -> None:
         """Raise DivergedError where a weight is not finite, as it may be before the next step reports it."""
         for k, block in enumerate(self._blocks):
-            for stepper, term in ((block.opt_d, "grad_d"), (block.opt_g, "grad_g")):
+            for stepper, term in block.steppers():
                 bad = (~torch.isfinite(stepper.flat)).any(1).nonzero()
                 if len(bad):
                     raise self._diverged(self.step_count, term, k * len(self._blocks[0]) + int(bad[0, 0]))
@@ -198,7 +207,9 @@ class Trainer:
     def _diverged(self, step: int, term: str, member: int) -> DivergedError:
         config = self.configs[member]
         advice = f"Try learning rates of {config.lr_g / 10:g} and {config.lr_d / 10:g}"
-        if config.penalty == "none":
+        if term in ("bits", "grad"):
+            advice = f"Try a learning rate of {config.lr_g / 10:g}"
+        elif config.penalty == "none":
             advice += ", or penalty = r1"
         elif config.penalty_weight > 1:
             advice += f", or penalty_weight = {config.penalty_weight / 10:g}"
@@ -210,7 +221,7 @@ class Trainer:
             member=member,
         )
 
-    def set_value(self, name: str, value: float) -> None:
+    def set_value(self, name: str, value: float | str) -> None:
         """Change a setting between two steps, for all members.
 
         Raises:
@@ -232,33 +243,85 @@ class Trainer:
         size = len(self._blocks[0])
         return self._blocks[index // size], index % size
 
-    def generate(self, latents: Tensor, member: int = 0, average: bool = True) -> Tensor:
-        """Samples (N, ...) of one member from latents (N, Z), on the CPU."""
-        block, place = self.member(member)
-        with self._own_threads():
-            every = latents.expand(len(block), *latents.shape)
-            return torch.cat([block.generate(part, average)[place].cpu() for part in every.split(512, 1)])
+    @property
+    def classes(self) -> int:
+        """Classes that samples can be asked for; 0 where the generator knows of none."""
+        return DATASETS[self.configs[0].dataset].classes if self.configs[0].conditional != "none" else 0
 
-    def sample(self, n: int, member: int = 0, seed: int = 0, average: bool = True) -> Tensor:
+    @property
+    def noise_numbers(self) -> int:
+        """Numbers of its own randomness that the generator takes for each sample beside the latents."""
+        return self._blocks[0].noise_numbers
+
+    def generate(
+        self,
+        latents: Tensor,
+        member: int = 0,
+        average: bool = True,
+        labels: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        """Samples (N, ...) of one member from latents (N, Z), on the CPU.
+
+        Args:
+            labels: (N,) classes for a conditional generator; None goes through all classes in turn.
+            noise: (N, n) standard normal numbers, for a generator with randomness of its own; None always draws the same.
+        """
+        block, place = self.member(member)
+        return self._of_block(block, latents, labels, noise, average)[place].cpu()
+
+    def _of_block(
+        self,
+        block: Members | Likelihood,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        noise: Tensor | None = None,
+        average: bool = True,
+    ) -> Tensor:
+        """Samples (E, N, ...) of all members of a block from the same latents (N, Z)."""
+        n = len(latents)
+        if self.classes and labels is None:
+            labels = torch.arange(n) % self.classes
+        if noise is None and block.noise_numbers:
+            noise = torch.randn((n, block.noise_numbers), generator=seeded(0, "noise"))
+        parts = []
+        with self._own_threads():
+            for start in range(0, n, GENERATED_AT_ONCE):
+                these = [None if x is None else x[start : start + GENERATED_AT_ONCE] for x in (latents, labels, noise)]
+                z, y, u = [None if x is None else x.expand(len(block), *x.shape) for x in these]
+                parts.append(block.generate(z, average, y, u))
+        return torch.cat(parts, 1)
+
+    def sample(self, n: int, member: int = 0, seed: int = 0, average: bool = True, label: int | None = None) -> Tensor:
         """n samples of one member, (n, 2) or (n, C, H, W) in [-1, 1], from the latents that `seed` gives.
 
-        The training streams are not touched: looking changes nothing.
+        A conditional generator goes through all classes in turn, or makes those of `label`. The training streams are not
+        touched: looking changes nothing.
+
+        Raises:
+            RunError: there is no such member or class.
         """
         self.member(member)  # refuses an index that is out of range
+        if label is not None and not 0 <= label < self.classes:
+            has = f"it has classes 0 to {self.classes - 1}" if self.classes else "it was trained without classes"
+            raise RunError(f"This generator cannot make class {label}: {has}.")
         latents = sample_latents(self.configs[member], n, seeded(seed, "sample"))
-        return self.generate(latents, member, average)
+        return self.generate(latents, member, average, None if label is None else torch.full((n,), label))
 
     def evaluate(self, n: int | None = None) -> dict[str, float | list[float]]:
         """Metrics on n samples (default: 2,500 points or 1,000 images): a number each, or a list with several members."""
         n = n or metrics.samples_for(self.data)
         rows: dict[str, list[float]] = {}
-        with self._own_threads():
-            latents = sample_latents(self.configs[0], n, seeded(1, "evaluate"))
-            for block in self._blocks:
-                every = latents.expand(len(block), *latents.shape)
-                samples = torch.cat([block.generate(part) for part in every.split(512, 1)], 1)
-                for name, values in metrics.measure(samples, self.data).items():
-                    rows.setdefault(name, []).extend(values.tolist())
+        latents = sample_latents(self.configs[0], n, seeded(1, "evaluate"))
+        labels = None
+        if self.classes:  # as often as in the data
+            labels = self.data.labels[torch.randint(len(self.data.x), (n,), generator=seeded(1, "evaluate:labels"))]
+        for block in self._blocks:
+            samples = self._of_block(block, latents, labels)
+            with self._own_threads():
+                found = block.scores() | metrics.measure(samples, self.data)
+            for name, values in found.items():
+                rows.setdefault(name, []).extend(values.tolist())
         return rows if len(self.configs) > 1 else {name: values[0] for name, values in rows.items()}
 
     def state_dict(self) -> dict:

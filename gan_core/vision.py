@@ -33,7 +33,7 @@ def _import_torchvision():
 
 
 torchvision = _import_torchvision()
-from torchvision.datasets import MNIST, FashionMNIST  # noqa: E402
+from torchvision.datasets import KMNIST, MNIST, FashionMNIST  # noqa: E402
 from torchvision.utils import make_grid  # noqa: E402
 
-__all__ = ["MNIST", "FashionMNIST", "make_grid", "torchvision"]
+__all__ = ["KMNIST", "MNIST", "FashionMNIST", "make_grid", "torchvision"]

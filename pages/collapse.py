@@ -159,7 +159,7 @@ with shell.guarded():
             if runs:
                 message = live.run_message(runner, runs[k], live.SeriesCache(), "compact")
             else:
-                message = live.idle_message(configs[k], load(configs[k].dataset, configs[k].image_size), "", "compact")
+                message = live.idle_message(configs[k], load(configs[k].source), "", "compact")
             live.monitor(message, key=f"twin_{k}")
     st.caption(
         "Modes are counted as in PacGAN (Lin et al. 2018): 2,500 samples, a mode counts with at least one sample within "

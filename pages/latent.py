@@ -6,7 +6,7 @@ import time
 import streamlit as st
 import torch
 
-from gan_core import GANConfig, Trainer
+from gan_core import DATASETS, GANConfig, Trainer
 from gan_core.draws import seeded
 from gan_core.frames import extent, pack, png_grid
 from gan_core.latent import path
@@ -77,14 +77,20 @@ def controls(run: Run, steps: list[int]) -> dict:
     )
     frames = st.slider("Frames for each leg", 8, 64, 24, 8)
     member = st.number_input("Member", 0, len(run.configs) - 1, 0) if len(run.configs) > 1 else 0
-    return {"step": step, "seeds": seeds, "kind": kind, "frames": frames, "member": member}
+    label = None
+    if run.config.conditional != "none":
+        label = st.number_input("Class", 0, DATASETS[run.config.dataset].classes - 1, 0, help="The noise moves, the class stays.")
+    return {"step": step, "seeds": seeds, "kind": kind, "frames": frames, "member": member, "label": label}
 
 
 def message(trainer: Trainer, run: Run, choice: dict) -> bytes:
     """The frames of the way, ready to play."""
     config = trainer.configs[choice["member"]]
     anchors = torch.cat([sample_latents(config, 1, seeded(seed, "sample")) for seed in choice["seeds"]])
-    made = trainer.generate(path(anchors, choice["frames"], choice["kind"]), choice["member"])
+    way = path(anchors, choice["frames"], choice["kind"])
+    labels = None if choice["label"] is None else torch.full((len(way),), choice["label"])
+    noise = torch.randn((1, trainer.noise_numbers), generator=seeded(0, "noise")).expand(len(way), -1)  # it stands still
+    made = trainer.generate(way, choice["member"], labels=labels, noise=noise if trainer.noise_numbers else None)
     key = hashlib.blake2b(repr((run.id, choice)).encode(), digest_size=8).hexdigest()
     header = {"key": key, "frames": len(made), "palette": PALETTE}
     if made.dim() == 4:
@@ -93,7 +99,7 @@ def message(trainer: Trainer, run: Run, choice: dict) -> bytes:
             {**header, "kind": "images", "size": made.shape[-1], "columns": COLUMNS, "caption": caption},
             {"sheet": png_grid(made, COLUMNS)},
         )
-    cloud = trainer.sample(600, choice["member"], seed=1)
+    cloud = trainer.sample(600, choice["member"], seed=1, label=choice["label"])
     real = trainer.data.x[torch.randint(len(trainer.data.x), (600,), generator=seeded(0, "view"))]
     return pack(
         {

@@ -4,7 +4,8 @@ import base64
 
 import streamlit as st
 
-from gan_core import METRICS
+from gan_core import METRICS, NETWORKS
+from gan_core.metrics import SCORES
 from gan_core.store import RESUMABLE, Run
 from ui import shell
 from ui.palette import STATUS
@@ -13,16 +14,17 @@ from ui.text import ago, duration, significant, whole
 
 runner = shell.open_page("Runs")
 store = runner.store
+SHORT = {"modes": "modes", "sliced_wasserstein": "distance", "bits_per_dim": "bits per pixel"}
 PICTURES = 60  # of the newest runs
 WIDTHS = {
-    "Name": 160,
-    "Status": 80,
+    "Name": 150,
+    "Status": 78,
     "Data": 75,
-    "Recipe": 140,
-    "Step": 60,
-    "Last metrics": 135,
+    "Recipe": 135,
+    "Step": 58,
+    "Measured": 115,
     "Trained": 65,
-    "Begun": 75,
+    "Begun": 72,
     "Disk": 62,
 }  # in pixels
 
@@ -36,21 +38,23 @@ def picture(run: str, step: int, folder: str) -> str:
 
 def row(run: Run, pictured: bool) -> dict:
     """A run as a line of the table."""
-    shown = ", ".join(
-        f"{METRICS[name].title} {significant(values[0])}" for name, values in list(run.metrics.items())[:1] if name in METRICS
+    titles = {name: entry.title for name, entry in {**SCORES, **METRICS}.items()}
+    shown = next(
+        (f"{significant(values[0])} {SHORT.get(name, titles[name].lower())}" for name, values in run.metrics.items()), ""
     )
     members = f", {len(run.configs)} members" if len(run.configs) > 1 else ""
     config = run.config
+    parts = [config.network] if not NETWORKS[config.network].adversarial else [config.network, config.loss]
     penalty = f" + {config.penalty}" if config.penalty != "none" else ""
     return {
         "": picture(run.id, run.step, str(store.folder)) if pictured else "",
         "Name": run.name,
         "Status": STATUS[run.status][0],
         "Data": config.dataset,
-        "Recipe": f"{config.network}, {config.loss}{penalty}{members}",
+        "Recipe": ", ".join(parts) + penalty + members,
         "Step": whole(run.step),
         "Progress": run.step / run.steps,
-        "Last metrics": shown,
+        "Measured": shown,
         "Trained": duration(run.seconds),
         "Begun": ago(run.created),
         "Disk": f"{store.disk_bytes(run.id) / 1e6:.1f} MB",
@@ -133,7 +137,8 @@ def actions(chosen: list[Run]) -> None:
         args=(ids, "stop"),
     )
     if st.session_state.get("deleting") and st.session_state["deleting"] == ids:
-        st.markdown(f"Delete {len(ids)} run{'s' if len(ids) > 1 else ''} for good?", width="content")
+        what = f"{len(ids)} runs" if len(ids) > 1 else f"**{shell.plain(chosen[0].name)}**, begun {ago(chosen[0].created)},"
+        st.markdown(f"Delete {what} for good?", width="content")
         st.button("Delete", icon=":material/delete_forever:", key="really", on_click=act, args=(ids, "delete"))
         st.button("Keep", key="keep", on_click=lambda: st.session_state.pop("deleting", None))
     else:

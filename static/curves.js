@@ -1,7 +1,7 @@
 // One line chart on a canvas: several series over steps, a crosshair that reads as a sentence, drag to zoom into a
 // range of steps, double click to see all again. The zoom belongs to the element and survives every update.
 
-import { fit, number, theme, ticks, whole } from "./draw.js";
+import { fit, number, short, theme, ticks, whole } from "./draw.js";
 
 const LEFT = 38, RIGHT = 8, TOP = 8, BOTTOM = 30;
 
@@ -78,7 +78,7 @@ export class Curves {
       c.strokeStyle = t.border; c.globalAlpha = 0.7;
       c.beginPath(); c.moveTo(LEFT, py); c.lineTo(width - RIGHT, py); c.stroke();
       c.globalAlpha = 0.75; c.fillStyle = t.text; c.textAlign = "right"; c.textBaseline = "middle";
-      c.fillText(number(v), LEFT - 5, py);
+      c.fillText(short(v), LEFT - 5, py);
     }
     c.textBaseline = "top"; c.textAlign = "center";
     for (const v of ticks(s.x0, s.x1, width < 300 ? 3 : 5)) if (s.px(v) < width - 14) c.fillText(whole(v), s.px(v), height - BOTTOM + 4);

@@ -75,6 +75,15 @@ export function whole(n) {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
 }
 
+// A number short enough to stand beside an axis.
+export function short(v) {
+  const size = Math.abs(v);
+  if (size < 10000) return number(v);
+  for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (size >= unit) return size >= unit * 1e5 ? v.toExponential(0) : `${Number((v / unit).toPrecision(3))}${THIN}${letter}`;
+  }
+}
+
 export function number(v) {
   if (!isFinite(v)) return "–";
   const size = Math.abs(v);

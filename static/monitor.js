@@ -21,6 +21,14 @@ const HTML = `
   <div class="readings"><div class="big"></div><div class="small"></div><div class="charts"></div></div>
 </div>`;
 
+// Share of points (x, y, x, y, …) outside a square.
+function outside([x, y, half], points) {
+  if (!points || !points.length) return 0;
+  let count = 0;
+  for (let i = 0; i < points.length; i += 2) if (!(Math.abs(points[i] - x) <= half && Math.abs(points[i + 1] - y) <= half)) count += 1;
+  return count / (points.length / 2);
+}
+
 export function render(component) {
   const { parentElement, data } = component;
   let monitor = monitors.get(parentElement);
@@ -231,6 +239,9 @@ class Monitor {
       this.dropImage();
       this.find("canvas.points").setAttribute("aria-label", `${h.caption} Step ${header.step}.`);
       this.stage.update({ ...header, ...arrays }, this.palette);
+      if (outside(header.extent, arrays.fake) > 0.5) {
+        this.find(".caption").textContent = "Most generated points lie outside this picture. Zoom out with the wheel to see them.";
+      }
     } else {
       this.show(arrays.png, header, h.caption);
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from dataclasses import replace
 from functools import lru_cache
@@ -11,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from gan_core import METRICS, DataError, GANConfig, Runner, RunStore
+from gan_core import METRICS, NETWORKS, DataError, GANConfig, Runner, RunStore
 from gan_core.data import Data, is_here, load
 from gan_core.frames import pack, real_frame
 from gan_core.members import STATS
-from gan_core.metrics import floors, samples_for
+from gan_core.metrics import SCORES, floors, samples_for
+from gan_core.pixelcnn import Likelihood
 from gan_core.store import Run
 from ui.palette import PALETTE, STATUS
 from ui.text import significant
@@ -75,62 +77,68 @@ def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str
         "steps": config.steps,
         "rate": 0,
         "seconds": 0,
-        "caption": "Real data: what the generator shall learn to imitate.",
+        "caption": _real_caption(data),
         "waiting": waiting,
         "palette": PALETTE,
-        "big": {"value": "–", "text": _big_text(data), "help": ""},
-        "small": _small({}, data, {}),
+        "big": {"value": "–", "text": _big_text(config, data), "help": ""},
+        "small": _small(config, {}, data, {}),
         "charts": _charts(config, data, config.steps),
     }
     arrays = dict.fromkeys(("t", "d", "g", "r", "f", "m", "v"), zero)
     return pack(header, arrays | ({"frame": frame} if frame else {}))
 
 
-def _big_text(data: Data | None) -> str:
-    return f"of {len(data.centres)} modes covered" if data is not None and data.centres is not None else "distance to real data"
+def _real_caption(data: Data | None) -> str:
+    words = "Real data: what the generator shall learn to imitate."
+    if data is not None and data.skipped:
+        few = ", ".join(data.skipped[:3]) + (" …" if len(data.skipped) > 3 else "")
+        words += f" Passed over, because they cannot be read as images: {few} ({len(data.skipped)})."
+    return words
+
+
+def _head(config: GANConfig, data: Data | None) -> str:
+    """The metric that stands large, and has a curve."""
+    if not NETWORKS[config.network].adversarial:
+        return "bits_per_dim"
+    return "modes" if data is not None and data.centres is not None else "sliced_wasserstein"
+
+
+def _big_text(config: GANConfig, data: Data | None) -> str:
+    head = _head(config, data)
+    if head == "modes":
+        return f"of {len(data.centres)} modes covered"
+    return "distance to real data" if head == "sliced_wasserstein" else "bits for each pixel of held-out images"
+
+
+def _train_stats(config: GANConfig) -> dict[str, str]:
+    """Arrays of a message that are drawn from the training series: name in the message -> statistic."""
+    if not NETWORKS[config.network].adversarial:
+        return {"d": "bits", "g": "grad"}
+    return {"d": "loss_d", "g": "loss_g", "r": "real_logit", "f": "fake_logit"}
 
 
 def _charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
     def line(name: str, colour: str, values: str, dash: bool = False) -> dict:
         return {"name": name, "colour": colour, "values": values, "dash": dash}
 
+    def chart(title: str, steps: str, *lines: dict, **more: int) -> dict:
+        return {"title": title, "steps": steps, "span": span, "lines": lines, **more}
+
+    head = _head(config, data)
+    if head == "bits_per_dim":
+        return [
+            chart("Bits per pixel", "t", line("training batch", "generator", "d"), low=0),
+            chart("Bits per pixel", "m", line("held-out images", "accent", "v"), low=0),
+            chart("Gradient", "t", line("norm", "generator", "g"), low=0),
+        ]
     charts = [
-        {
-            "title": "Loss",
-            "steps": "t",
-            "span": span,
-            "lines": [line("discriminator", "discriminator", "d"), line("generator", "generator", "g", True)],
-        },
-        {
-            "title": "Mean logit",
-            "steps": "t",
-            "span": span,
-            "lines": [line("real", "real", "r"), line("generated", "fake", "f", True)],
-        },
+        chart("Loss", "t", line("discriminator", "discriminator", "d"), line("generator", "generator", "g", True)),
+        chart("Mean logit", "t", line("real", "real", "r"), line("generated", "fake", "f", True)),
     ]
-    if data is not None and data.centres is not None:
-        charts.append(
-            {
-                "title": "Modes",
-                "steps": "m",
-                "span": span,
-                "low": 0,
-                "high": len(data.centres),
-                "floor": len(data.centres),
-                "lines": [line("covered", "accent", "v")],
-            }
-        )
-    else:
-        charts.append(
-            {
-                "title": "Distance",
-                "steps": "m",
-                "span": span,
-                "low": 0,
-                "lines": [line("sliced Wasserstein", "accent", "v")],
-            }
-        )
-    return charts
+    if head == "modes":
+        modes = len(data.centres)
+        return [*charts, chart("Modes", "m", line("covered", "accent", "v"), low=0, high=modes, floor=modes)]
+    return [*charts, chart("Distance", "m", line("sliced Wasserstein", "accent", "v"), low=0)]
 
 
 class SeriesCache:
@@ -185,10 +193,10 @@ def version(run: Run, problem: str) -> str:
 
 def known_data(config: GANConfig) -> Data | None:
     """The data that a run is about, unless they would have to be fetched first."""
-    if not is_here(config.dataset):
+    if not is_here(config.source):
         return None
     try:
-        return load(config.dataset, config.image_size)
+        return load(config.source)
     except DataError:
         return None
 
@@ -203,16 +211,17 @@ def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wid
     arrays: dict[str, np.ndarray | bytes] = {"t": np.zeros(0, np.float32), "m": np.zeros(0, np.float32)}
     for name in ("d", "g", "r", "f", "v"):
         arrays[name] = np.zeros(0, np.float32)
+    stats = STATS if NETWORKS[run.config.network].adversarial else Likelihood.STATS
     if train is not None:
         at, rows = thin(train_steps, train[:, :, 0])
         arrays["t"] = at.astype(np.float32)
-        for name, stat in (("d", "loss_d"), ("g", "loss_g"), ("r", "real_logit"), ("f", "fake_logit")):
-            arrays[name] = rows[:, STATS.index(stat)].astype(np.float32)
+        for name, stat in _train_stats(run.config).items():
+            arrays[name] = rows[:, stats.index(stat)].astype(np.float32)
     names = list(run.metrics)
-    if metric is not None and metric.shape[1] == len(names):
+    if metric is not None and metric.shape[1] == len(names) and _head(run.config, data) in names:
         at, rows = thin(metric_steps, metric[:, :, 0])
         arrays["m"] = at.astype(np.float32)
-        arrays["v"] = rows[:, names.index("modes" if "modes" in names else "sliced_wasserstein")].astype(np.float32)
+        arrays["v"] = rows[:, names.index(_head(run.config, data))].astype(np.float32)
     frame = store.frame(run.id)
     if frame:
         arrays["frame"] = frame
@@ -229,7 +238,9 @@ def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wid
         "rate": run.rate if run.status == "running" else 0,
         "seconds": run.seconds,
         "caption": "",
-        "waiting": run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
+        "waiting": ""
+        if run.status == "failed"
+        else run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
         "palette": PALETTE,
         "charts": _charts(run.config, data, run.steps),
         **_readings(run, data),
@@ -250,19 +261,20 @@ def _readings(run: Run, data: Data | None) -> dict:
     """The large number and the small ones below it."""
     floor = _floors(data) if data is not None else {}
     text = {name: _shown(name, values[0]) for name, values in run.metrics.items()}
-    head = next((n for n, m in METRICS.items() if data is not None and m.applies(data)), "sliced_wasserstein")
-    words = _big_text(data)
-    if head != "modes" and head in floor:
+    head, words = _head(run.config, data), _big_text(run.config, data)
+    if head == "bits_per_dim":
+        words += f" (guessing: {significant(math.log2(run.config.levels))})"
+    elif head != "modes" and head in floor:
         words += f" (perfect {_shown(head, floor[head])})"
     return {
         "big": {"value": text.get(head, "–"), "text": words, "help": _help(head, data)},
-        "small": _small(text, data, floor),
+        "small": _small(run.config, text, data, floor),
     }
 
 
-def _small(text: dict[str, str], data: Data | None, floor: dict[str, float]) -> list[dict]:
+def _small(config: GANConfig, text: dict[str, str], data: Data | None, floor: dict[str, float]) -> list[dict]:
     """A line for each metric that applies but the large one, measured or not yet, so that nothing jumps."""
-    names = [n for n, m in METRICS.items() if data is not None and m.applies(data)]
+    names = [n for n, m in METRICS.items() if data is not None and m.applies(data) and n != _head(config, data)]
     return [
         {
             "name": METRICS[n].title,
@@ -270,12 +282,14 @@ def _small(text: dict[str, str], data: Data | None, floor: dict[str, float]) -> 
             "help": _help(n, data),
             "floor": f"perfect {_shown(n, floor[n])}" if n in floor else "",
         }
-        for n in names[1:]
+        for n in names
     ]
 
 
 def _help(name: str, data: Data | None) -> str:
     """What a metric is, and on how many samples it is measured."""
+    if name in SCORES:
+        return f"{SCORES[name].text} {SCORES[name].source}."
     count = f" Measured on {samples_for(data):,} samples." if data is not None else ""
     return f"{METRICS[name].text}{count} {METRICS[name].source}."
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from gan_core import ConfigError, GANConfig, Runner
+from gan_core import PENALTIES, ConfigError, GANConfig, Runner
 from gan_core.config import GROUPS, METAS, Meta, limits
 from gan_core.store import RESUMABLE, Run
 from ui import shell
@@ -48,9 +48,14 @@ def _applies(name: str, values: dict[str, Any]) -> bool:
     return METAS[name].applies(GANConfig.model_construct(**values))
 
 
+def may_go_on(run: Run) -> bool:
+    """Whether an ended run can be resumed. One that failed before its first step cannot: its settings are free again."""
+    return run.status in RESUMABLE and not (run.status == "failed" and run.step == 0)
+
+
 def form(runner: Runner, run: Run | None) -> None:
     """Every field, grouped; those that cannot change any more in a run that may go on are locked."""
-    live = run is not None and (run.is_live or run.status in RESUMABLE)
+    live = run is not None and (run.is_live or may_go_on(run))
     values = draft()
     for group in GROUPS:
         names = [n for n, m in METAS.items() if m.group == group and _applies(n, values)]
@@ -89,6 +94,9 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
             **common,
         )
         return
+    if field.annotation is str:
+        st.text_input(value=value, max_chars=next(m.max_length for m in field.metadata if hasattr(m, "max_length")), **common)
+        return
     low, high = limits(name)
     if field.annotation is int:
         st.number_input(value=int(value), min_value=int(low), max_value=int(high), step=_whole_step(name), **common)
@@ -104,14 +112,22 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
 
 
 def _about(meta: Meta, value: Any) -> str:
-    """Where a setting comes from; for a choice, what the chosen entry says of itself."""
+    """What a setting does, when to use it and where it comes from; for a choice, what the chosen entry says of itself."""
     entry = meta.choices.get(value) if meta.choices else None
-    words = [getattr(entry, part, "") for part in ("text", "formula", "source")]
+    told = entry if getattr(entry, "text", "") else meta
+    words = [getattr(told, part, "").rstrip(".") for part in ("text", "formula", "use", "source")]
     return shell.plain(" · ".join(word for word in words if word) or meta.source)
 
 
 def _key(name: str) -> str:
-    return f"field_{name}_{st.session_state.get('form_version', 0)}"
+    return f"field_{name}_{st.session_state.get('form_version', 0)}_{st.session_state.get('renewed', {}).get(name, 0)}"
+
+
+def _put(name: str, value: Any) -> None:
+    """A value into the form that follows from another field. A new key makes a new widget, which starts from the draft."""
+    draft()[name] = value
+    renewed = st.session_state.setdefault("renewed", {})
+    renewed[name] = renewed.get(name, 0) + 1
 
 
 def _whole_step(name: str) -> int:
@@ -126,16 +142,26 @@ def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
     before = draft()[name]
     if value == before:
         return
+    changes = {name: value}
     draft()[name] = value
+    if name == "penalty" and value != "none":  # each has its own usual weight
+        changes = {"penalty_weight": PENALTIES[value].weight, name: value}
+        _put("penalty_weight", PENALTIES[value].weight)
     if run is None:
-        st.session_state.setdefault("touched", set()).add(name)
+        st.session_state.setdefault("touched", set()).update(changes)
         return
     with shell.attempt():
-        runner.send(run, "set", {"name": name, "value": value})
+        for changed, new in changes.items():
+            runner.send(run, "set", {"name": changed, "value": new})
         drafted = st.session_state.get("drafted")
         if drafted:  # the form already shows what the run is about to become
-            st.session_state["drafted"] = drafted[0], drafted[1].but(**{name: value})
-        st.toast(f"{GANConfig.model_fields[name].title}: {setting(before)} → {setting(value)}")
+            st.session_state["drafted"] = drafted[0], drafted[1].but(**changes)
+        st.toast(f"{GANConfig.model_fields[name].title}: {_shown(name, before)} → {_shown(name, value)}")
+
+
+def _shown(name: str, value: Any) -> str:
+    choices = METAS[name].choices
+    return choices[value].title if choices else setting(value)
 
 
 def touched() -> dict[str, Any]:

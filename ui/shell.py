@@ -133,8 +133,10 @@ def focus_run(store: RunStore) -> Run | None:
     if chosen:
         try:
             return store.get(chosen)
-        except PlaygroundError:
-            st.session_state.pop("focus", None)
+        except PlaygroundError:  # deleted, or a link from elsewhere
+            st.session_state["notice"] = f"There is no run {chosen[:40]} here; it may have been deleted."
+            set_focus(None)
+            return None
     runs = store.runs(("running", "queued", "paused"), limit=1) or store.runs(limit=1)
     return runs[0] if runs else None
 

@@ -107,9 +107,9 @@ def test_set_changes_settings(call):
 
 def test_the_trained_run_is_that_of_a_trainer(train, folder):
     run = train("--set", "seed=4")
-    found = RunStore(folder).load_checkpoint(run)["tensors"]["generator.layers.0.weight"]
+    found = RunStore(folder).load_checkpoint(run)["tensors"]["generator.body.stack.layers.0.weight"]
     config = GANConfig(width=8, depth=1, batch_size=8, latent_dim=4, steps=5, seed=4)
-    assert found.equal(Trainer(config).train().state_dict()["tensors"]["generator.layers.0.weight"])
+    assert found.equal(Trainer(config).train().state_dict()["tensors"]["generator.body.stack.layers.0.weight"])
 
 
 def test_train_reads_a_file(call, tmp_path):
@@ -217,8 +217,8 @@ def test_resume_goes_to_the_end(call, stopped):
 def test_resume_equals_an_unbroken_run(call, stopped, folder):
     call("resume", stopped)
     store = RunStore(folder)
-    found = store.load_checkpoint(stopped)["tensors"]["generator.layers.0.weight"]
-    expected = Trainer(store.get(stopped).config).train().state_dict()["tensors"]["generator.layers.0.weight"]
+    found = store.load_checkpoint(stopped)["tensors"]["generator.body.stack.layers.0.weight"]
+    expected = Trainer(store.get(stopped).config).train().state_dict()["tensors"]["generator.body.stack.layers.0.weight"]
     assert found.equal(expected)
 
 

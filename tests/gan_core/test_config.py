@@ -14,7 +14,7 @@ from gan_core.presets import read_config
 FIELDS = GANConfig.model_fields
 NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, float)]
 CHOICES = [name for name, meta in METAS.items() if meta.choices is not None]
-WITH = {"image_size": {"dataset": "digits"}}  # what a field needs beside it to mean anything
+WITH = {name: {"dataset": "digits"} for name in ("image_size", "channels", "levels")}  # what a field needs to mean anything
 
 
 def _bound(name, kind):
@@ -53,8 +53,8 @@ def test_field_is_a_string_or_a_number(name):
 
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if FIELDS[name].annotation is str])
-def test_word_has_choices(name):
-    assert METAS[name].choices
+def test_word_has_choices_or_a_longest_length(name):
+    assert METAS[name].choices or _bound(name, "max_length")
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -72,13 +72,15 @@ def test_field_is_read_by_the_engine(name):
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_field_applies_to_at_least_one_recipe(name):
-    configs = [GANConfig(dataset="digits", penalty="r1"), GANConfig(optimizer="rmsprop"), *[p.config for p in PRESETS.values()]]
+    configs = [
+        GANConfig(dataset="digits", penalty="r1", augment="ada", conditional="auxiliary", lr_schedule="linear"),
+        GANConfig(optimizer="rmsprop", latent="mixture", instance_noise=1, reset_every=10),
+        GANConfig(dataset="digits", network="gumbel", levels=2),
+        GANConfig(dataset="folder", path="images.zip"),
+        GANConfig(dataset="drawn", points="gICA"),
+        *[p.config for p in PRESETS.values()],
+    ]
     assert any(METAS[name].applies(config) for config in configs)
-
-
-@pytest.mark.parametrize("name", [name for name, meta in METAS.items() if meta.live])
-def test_a_live_field_is_a_number(name):
-    assert name in NUMBERS
 
 
 # Ranges
@@ -226,7 +228,8 @@ def test_label_smoothing_is_refused_where_there_are_no_labels(loss):
 def test_every_data_set_goes_with_the_default_network(dataset):
     entry = DATASETS[dataset]
     expected = (entry.channels, entry.size, entry.size) if entry.kind == "images" else (2,)
-    assert GANConfig(dataset=dataset).shape == expected
+    needed = {"folder": {"path": "images"}, "drawn": {"points": "gICA"}}.get(dataset, {})
+    assert GANConfig(dataset=dataset, **needed).shape == expected
 
 
 # Copies

@@ -138,10 +138,10 @@ def _judge_by_x(trainer):
     for name, value in state["tensors"].items():
         if name.startswith("discriminator."):
             value.zero_()
-    state["tensors"]["discriminator.layers.0.weight"][0, 0, 0] = 1
-    state["tensors"]["discriminator.layers.0.weight"][0, 0, 1] = -1
-    state["tensors"]["discriminator.layers.1.weight"][0, 0, 0] = 10 / 1.2  # leaky(x) - leaky(-x) = 1.2 x
-    state["tensors"]["discriminator.layers.1.weight"][0, 1, 0] = -10 / 1.2
+    state["tensors"]["discriminator.body.stack.layers.0.weight"][0, 0, 0] = 1
+    state["tensors"]["discriminator.body.stack.layers.0.weight"][0, 0, 1] = -1
+    state["tensors"]["discriminator.head.logit.weight"][0, 0, 0] = 10 / 1.2  # leaky(x) - leaky(-x) = 1.2 x
+    state["tensors"]["discriminator.head.logit.weight"][0, 1, 0] = -10 / 1.2
     trainer.load_state_dict(state)
     return trainer
 
@@ -164,7 +164,7 @@ def test_map_of_a_loss_without_probabilities_keeps_the_order(tiny):
 def test_map_of_a_constant_discriminator_is_undecided(tiny):
     trainer = _judge_by_x(Trainer(tiny(loss="hinge")))
     state = trainer.state_dict()
-    state["tensors"]["discriminator.layers.1.weight"].zero_()
+    state["tensors"]["discriminator.head.logit.weight"].zero_()
     trainer.load_state_dict(state)
     assert set(unpack(live_frame(trainer))[1]["heat"].flatten().tolist()) == {128}
 

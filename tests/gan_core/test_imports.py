@@ -12,9 +12,12 @@ import gan_core
 FOLDER = Path(gan_core.__file__).parent
 LEVELS = [
     {"errors", "draws", "losses", "penalties", "optim", "layers", "latent", "vision"},
-    {"data", "networks"},
-    {"config", "metrics"},
-    {"members", "presets", "checkpoints"},
+    {"data", "latents", "conditions", "remedies", "dcgan", "resnet", "style"},
+    {"discrete"},
+    {"networks", "metrics"},
+    {"rules"},
+    {"config"},
+    {"members", "pixelcnn", "presets", "checkpoints", "catalogue"},
     {"trainer", "store"},
     {"frames"},
     {"session"},

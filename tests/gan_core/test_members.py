@@ -130,7 +130,7 @@ def test_members_start_from_different_weights(tiny):
 
 def test_generator_and_discriminator_do_not_share_a_seed(tiny):
     tensors = Trainer(tiny(latent_dim=2, depth=2)).state_dict()["tensors"]
-    assert not torch.equal(tensors["generator.layers.1.weight"], tensors["discriminator.layers.1.weight"])
+    assert not torch.equal(tensors["generator.body.stack.layers.1.weight"], tensors["discriminator.body.stack.layers.1.weight"])
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("uniform", -1.0, 1.0), ("normal", -float("inf"), float("inf"))])
@@ -155,22 +155,22 @@ def test_average_of_a_unit_step_after_1000_steps_is_0_632305(tiny):
 
 def test_average_starts_as_the_generator(tiny):
     tensors = Trainer(tiny(ema_decay=0.99)).state_dict()["tensors"]
-    assert torch.equal(tensors["average.layers.0.weight"], tensors["generator.layers.0.weight"])
+    assert torch.equal(tensors["average.body.stack.layers.0.weight"], tensors["generator.body.stack.layers.0.weight"])
 
 
 def test_average_is_an_average_of_the_visited_weights(tiny):
     trainer = Trainer(tiny(ema_decay=0.9))
-    expected = trainer.state_dict()["tensors"]["generator.layers.0.weight"].double()
+    expected = trainer.state_dict()["tensors"]["generator.body.stack.layers.0.weight"].double()
     for _ in range(10):
         trainer.step()
-        expected = 0.9 * expected + 0.1 * trainer.state_dict()["tensors"]["generator.layers.0.weight"].double()
-    found = trainer.state_dict()["tensors"]["average.layers.0.weight"].double()
+        expected = 0.9 * expected + 0.1 * trainer.state_dict()["tensors"]["generator.body.stack.layers.0.weight"].double()
+    found = trainer.state_dict()["tensors"]["average.body.stack.layers.0.weight"].double()
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_average_follows_batch_normalisations_running_statistics(tiny):
     trainer = Trainer(tiny(dataset="digits", network="dcgan", width=4, ema_decay=0.9))
-    key = "stack.3.running_mean"
+    key = "body.stack.3.running_mean"
     expected = trainer.state_dict()["tensors"][f"generator.{key}"].double()
     for _ in range(5):
         trainer.step()

@@ -19,7 +19,7 @@ def test_torchvision_can_be_imported_here():
     assert vision.torchvision.__version__
 
 
-@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST"])
 def test_data_sets_name_their_mirrors_and_checksums(name):
     source = getattr(vision, name)
     assert source.mirrors
@@ -38,7 +38,7 @@ def import_beside(tmp_path, spawn):
         package = tmp_path / "torchvision"
         package.mkdir()
         (package / "__init__.py").write_text(beginning)
-        (package / "datasets.py").write_text("class MNIST: pass\nclass FashionMNIST: pass\n")
+        (package / "datasets.py").write_text("class MNIST: pass\nclass FashionMNIST: pass\nclass KMNIST: pass\n")
         (package / "utils.py").write_text("def make_grid(): pass\n")
         path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
         process = spawn("-c", "import gan_core.vision as v; print(v.torchvision.__file__)", env={"PYTHONPATH": path})

@@ -49,13 +49,13 @@ def test_a_folder_that_cannot_be_one_is_a_sentence(opened, tmp_path, monkeypatch
     assert "GAN_PLAYGROUND_RUNS" in test.error[0].value.replace("\\", "")
 
 
-@pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if is_here(p.config.dataset)])
+@pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if is_here(p.config.source)])
 def test_a_preset_fills_the_form(opened, name):
     test = opened("playground.py")
     test.button(key=f"preset_{name}").click().run()
     assert not test.exception
     assert test.session_state["draft"] == PRESETS[name].config.model_dump()
-    labels = {w.label: w.value for kind in ("selectbox", "number_input") for w in getattr(test, kind)}
+    labels = {w.label: w.value for kind in ("selectbox", "number_input", "text_input") for w in getattr(test, kind)}
     for field in METAS:
         title = GANConfig.model_fields[field].title
         if title in labels:
@@ -64,10 +64,16 @@ def test_a_preset_fills_the_form(opened, name):
 
 @pytest.mark.parametrize("field", METAS)
 def test_every_setting_stands_in_the_form_where_it_applies(opened, field):
-    candidates = (GANConfig(), GANConfig(dataset="digits"), GANConfig(penalty="r1"))
+    candidates = (
+        GANConfig(penalty="r1", lr_schedule="linear", latent="mixture", instance_noise=1, reset_every=10),
+        GANConfig(dataset="digits", network="dcgan", augment="ada", conditional="auxiliary"),
+        GANConfig(dataset="digits", network="gumbel", levels=2),
+        GANConfig(dataset="folder", path="images.zip"),
+        GANConfig(dataset="drawn", points="gICA"),
+    )
     config = next(c for c in candidates if METAS[field].applies(c))
     test = opened("playground.py", draft=config.model_dump())
-    labels = {w.label for kind in ("selectbox", "number_input") for w in getattr(test, kind)}
+    labels = {w.label for kind in ("selectbox", "number_input", "text_input") for w in getattr(test, kind)}
     assert GANConfig.model_fields[field].title in labels
 
 
@@ -103,7 +109,7 @@ def test_a_hidden_setting_has_no_effect(opened, runner):
 def test_a_running_run_locks_what_cannot_change(opened, runner):
     run = runner.start(TINY.but(steps=10_000_000))
     test = opened("playground.py")
-    locked = {w.label: w.disabled for kind in ("selectbox", "number_input") for w in getattr(test, kind)}
+    locked = {w.label: w.disabled for kind in ("selectbox", "number_input", "text_input") for w in getattr(test, kind)}
     for field, meta in METAS.items():
         title = GANConfig.model_fields[field].title
         if title in locked:

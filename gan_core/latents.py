@@ -1,0 +1,88 @@
+"""LATENTS: what the generator's noise is drawn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .draws import Draws, Once
+
+MIXTURE_RADIUS = 3.0  # of the circle on which the components of a mixture stand
+MIXTURE_SIGMA = 0.3  # of each of them, in the plane of that circle
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A distribution. `draw(source, n, dim, modes)` gives latents (E, n, dim), or (n, dim) from a source without members."""
+
+    draw: Callable[[Draws | Once, int, int, int], Tensor]
+    title: str
+    text: str
+    formula: str
+    source: str
+    use: str
+    cost: str
+
+
+def _normal(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
+    return source.normal(n, dim)
+
+
+def _uniform(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
+    return 2 * source.uniform(n, dim) - 1
+
+
+def mixture_centres(dim: int, modes: int) -> Tensor:
+    """Centres (modes, dim): evenly on a circle in the first two dimensions, or on a line if there is only one."""
+    centres = torch.zeros(modes, dim)
+    if dim == 1:
+        centres[:, 0] = torch.linspace(-MIXTURE_RADIUS, MIXTURE_RADIUS, modes)
+    else:
+        angle = torch.arange(modes) * (2 * math.pi / modes)
+        centres[:, 0], centres[:, 1] = MIXTURE_RADIUS * angle.cos(), MIXTURE_RADIUS * angle.sin()
+    return centres
+
+
+def _mixture(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
+    # component and place within it come from one call, because a stream draws one shape at a time
+    numbers = source.normal(n, dim + 1)
+    share = 0.5 * torch.special.erfc(-numbers[..., -1] / math.sqrt(2))  # uniform on [0, 1]
+    component = (share * modes).long().clamp(max=modes - 1)
+    spread = torch.ones(dim, device=numbers.device)
+    spread[:2] = MIXTURE_SIGMA
+    return mixture_centres(dim, modes).to(numbers.device)[component] + spread * numbers[..., :-1]
+
+
+LATENTS: dict[str, Latent] = {
+    "normal": Latent(
+        _normal,
+        "Normal N(0, 1)",
+        "Every number from a normal distribution.",
+        "z ~ N(0, I)",
+        "Karras et al. 2018",
+        "The usual choice.",
+        "Nothing.",
+    ),
+    "uniform": Latent(
+        _uniform,
+        "Uniform on [-1, 1]",
+        "Every number evenly from -1 to 1.",
+        "z ~ U[-1, 1]",
+        "Goodfellow et al. 2014; Radford et al. 2016",
+        "To repeat early papers, and GAN Lab.",
+        "Nothing.",
+    ),
+    "mixture": Latent(
+        _mixture,
+        "Mixture of islands",
+        "Separate islands of noise, one for each mode that the data may have, so that none need be bridged.",
+        "z = centre of a random island + noise",
+        "the idea of Gurumurthy et al. 2017 (DeLiGAN) with fixed islands; Xiao et al. 2018 (BourGAN)",
+        "Data of separate modes: a connected noise has a connected image, with bridges between the modes.",
+        "Nothing; how many islands must be guessed.",
+    ),
+}
