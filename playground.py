@@ -8,6 +8,7 @@ from gan_core.presets import Preset
 from gan_core.store import RESUMABLE, Run
 from ui import live, recipe, shell
 
+CARDS = 4  # in a row
 IDLE_SECONDS = 3.0  # until a tab without a live run notices that one has begun
 
 runner = shell.open_page("Playground")
@@ -140,22 +141,31 @@ def idle() -> bytes:
 
 
 def preset_cards(locked: bool) -> None:
-    """What one can start with."""
-    st.markdown("**Start from a preset**")
+    """What one can start with: recipes that hold, and below them those that are there to be seen failing."""
     there = {name: p for name, p in PRESETS.items() if is_here(p.config.source)}
-    for column, (name, preset) in zip(st.columns(len(there)), there.items(), strict=True):
-        with column.container(border=True, height="stretch"):
-            st.markdown(f"**{preset.title}**")
-            st.caption(preset.text)
-            st.button(
-                "Choose",
-                key=f"preset_{name}",
-                on_click=use_preset,
-                args=(preset,),
-                disabled=locked,
-                width="stretch",
-                help="Stop the run first." if locked else None,
-            )
+    for title, fails in (("Start from a preset", False), ("Or watch one fail", True)):
+        names = [name for name, p in there.items() if p.fails == fails]
+        if names:
+            st.markdown(f"**{title}**")
+        for first in range(0, len(names), CARDS):
+            for column, name in zip(st.columns(CARDS), names[first : first + CARDS], strict=False):
+                with column:
+                    _card(name, there[name], locked)
+
+
+def _card(name: str, preset: Preset, locked: bool) -> None:
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{preset.title}**")
+        st.caption(preset.text)
+        st.button(
+            "Choose",
+            key=f"preset_{name}",
+            on_click=use_preset,
+            args=(preset,),
+            disabled=locked,
+            width="stretch",
+            help="Stop the run first." if locked else None,
+        )
 
 
 with shell.guarded():

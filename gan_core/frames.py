@@ -26,7 +26,7 @@ from .trainer import Trainer
 
 POINTS = 600  # of each kind in a 2-D frame
 HEAT = 48  # cells along each side of the discriminator's map
-IMAGES, ROWS = 64, 8  # in a sample grid; a conditional one has a column for each class
+IMAGES, ROWS, COLUMNS = 64, 8, 16  # in a sample grid; a conditional one has a column for each class
 
 
 def pack(header: dict, arrays: dict[str, np.ndarray | bytes]) -> bytes:
@@ -121,7 +121,7 @@ def live_frame(trainer: Trainer, member: int = 0) -> bytes:
     config, data = trainer.configs[member], trainer.data
     generator = seeded(config.seed, "view")
     if data.x.dim() == 4:
-        columns = 8 if not 1 < trainer.classes <= 16 else trainer.classes
+        columns = trainer.classes if 1 < trainer.classes <= COLUMNS else 8
         latents = sample_latents(config, IMAGES, generator)
         if columns == trainer.classes:  # a column for each class, a row for each latent
             latents = latents[:ROWS].repeat_interleave(columns, 0)

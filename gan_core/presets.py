@@ -12,11 +12,18 @@ from .errors import ConfigError
 
 @dataclass(frozen=True)
 class Preset:
-    """A named recipe: what a person will see, and its config."""
+    """A named recipe: what a person will see, and its config.
+
+    Attributes:
+        seeds: over how many seeds `benchmarks.catalogue` shows what the recipe claims, or 0 if it claims nothing.
+        fails: it is there to be seen failing.
+    """
 
     title: str
     text: str
     config: GANConfig
+    seeds: int = 0
+    fails: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,47 @@ PRESETS: dict[str, Preset] = {
     ),
     "digits": Preset(
         "Digits",
-        "Small handwritten digits, 8 × 8, learnt in about a minute on a laptop.",
+        "Small handwritten digits, 8 × 8. The first are readable after some 500 steps.",
         GANConfig(dataset="digits", width=32, steps=3000, **_CONV),
+    ),
+    "conditional_digits": Preset(
+        "Digits by class",
+        "Both networks know the class: ask for a 3 and get a 3. Each column is a class, each row one noise vector.",
+        GANConfig(dataset="digits", width=16, steps=3000, conditional="projection", penalty="r1", penalty_weight=0.1, **_CONV),
+    ),
+    "binary_digits": Preset(
+        "Black and white digits",
+        "Discrete data: the generator draws each pixel black or white, and learns through the draw (Gumbel-softmax).",
+        GANConfig(
+            dataset="digits",
+            levels=2,
+            width=32,
+            steps=3000,
+            conditional="concat",
+            penalty="r1",
+            penalty_weight=0.3,
+            **{**_CONV, "network": "gumbel"},
+        ),
+    ),
+    "pixelcnn": Preset(
+        "PixelCNN, no GAN",
+        "The same black and white digits learnt pixel by pixel, by likelihood: a baseline that cannot collapse.",
+        GANConfig(
+            dataset="digits",
+            levels=2,
+            network="pixelcnn",
+            conditional="embedding",
+            width=16,
+            depth=5,
+            batch_size=64,
+            steps=1000,
+            beta1=0.9,
+            ema_decay=0.99,
+        ),
     ),
     "mnist": Preset(
         "MNIST",
-        "The classic, 28 × 28. First strokes after seconds, digits after minutes.",
+        "The classic, 28 × 28. Strokes after 100 steps, digits after 1,000.",
         GANConfig(dataset="mnist", width=32, steps=5000, **_CONV),
     ),
 }

@@ -25,6 +25,7 @@ import numpy as np
 from .checkpoints import digest, read_checkpoint, write_checkpoint
 from .config import GANConfig
 from .errors import ConfigError, RunError
+from .networks import NETWORKS
 
 SCHEMA = 1
 LIVE = ("queued", "running", "paused")  # a worker holds the run in memory, or will
@@ -412,7 +413,12 @@ class RunStore:
 
 def default_name(config: GANConfig) -> str:
     """A name that says what is trained, for example "ring8 nonsaturating"."""
-    return " ".join([config.dataset, config.loss] + ([config.penalty] if config.penalty != "none" else []))
+    usual = ("mlp", "dcgan")
+    words = [config.dataset] + ([config.network] if config.network not in usual else [])
+    if NETWORKS[config.network].adversarial:
+        words.append(config.loss)
+    words += [word for word in (config.penalty, config.conditional) if word != "none"]
+    return " ".join(words + ([f"pack {config.pack}"] if config.pack > 1 else []))
 
 
 def _most_crowded(steps: list[int]) -> int:

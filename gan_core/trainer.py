@@ -32,6 +32,7 @@ from .pixelcnn import Likelihood
 
 HISTORY_POINTS = 2000  # points of each curve over the planned length of a run
 FLUSH_STEPS = 64  # steps between two checks that all numbers are finite
+LARGE_LAYER = 2**19  # numbers in a layer of the full size, from which on a second thread pays
 GENERATED_AT_ONCE = 512  # samples
 BLOCK_BYTES = 2**20  # activations of one layer that still fit a core's cache
 
@@ -62,6 +63,11 @@ def pick_device(config: GANConfig) -> torch.device:
         have = ", ".join(["auto", *(d for d, ok in there.items() if ok)])
         raise ConfigError(f"device = {config.device} is not available on this machine. Choose one of: {have}.")
     return torch.device(config.device)
+
+
+def cores() -> int:
+    """Processors that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_members(configs: Sequence[GANConfig]) -> None:
@@ -132,9 +138,17 @@ class Trainer:
 
     @property
     def threads(self) -> int:
-        """Threads of torch that train this fastest: one for a small network, all cores for convolutions or members."""
-        small = not NETWORKS[self.configs[0].network].images_only and len(self.configs) < 4
-        return 1 if small else os.cpu_count() or 1
+        """Threads of torch that train this fastest: all cores for large convolutions or several members, else one.
+
+        Two threads wait for each other after every operation. Where operations are short and something else wants a core, as a
+        browser does, most of the time goes into that: 8 x 8 images fell from 200 to 10 steps a second beside one busy program.
+        """
+        first = self.configs[0]
+        if NETWORKS[first.network].images_only:
+            many = first.batch_size * math.prod(first.shape[1:]) * first.width >= LARGE_LAYER
+        else:
+            many = len(self.configs) >= 4
+        return cores() if many else 1
 
     @contextmanager
     def _own_threads(self) -> Iterator[None]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from gan_core import METRICS, NETWORKS, DataError, GANConfig, Runner, RunStore
+from gan_core import DATASETS, METRICS, NETWORKS, DataError, GANConfig, Runner, RunStore
 from gan_core.data import Data, is_here, load
-from gan_core.frames import pack, real_frame
+from gan_core.frames import COLUMNS, pack, real_frame
 from gan_core.members import STATS
 from gan_core.metrics import SCORES, floors, samples_for
 from gan_core.pixelcnn import Likelihood
@@ -248,7 +248,9 @@ def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wid
     if data is not None and data.x.dim() == 2:
         header["caption"] = "Colour behind the points: what the discriminator takes for real, and for generated."
     else:
-        header["caption"] = "Generated from the same 64 noise vectors at every step."
+        header["caption"] = "Generated from the same noise vectors at every step."
+        if run.config.conditional != "none" and DATASETS[run.config.dataset].classes <= COLUMNS:
+            header["caption"] += " A column for each class, a row for each noise vector."
     return pack(header, arrays)
 
 
