@@ -40,6 +40,10 @@ class Choice:
 PARTS = {"discriminator": Choice("Discriminator"), "generator": Choice("Generator"), "both": Choice("Both")}
 CONSTRAINED = {"none": Choice("Off"), "discriminator": Choice("Discriminator"), "both": Choice("Both networks")}
 NORMALISED = {"none": Choice("None"), "generator": Choice("Generator"), "both": Choice("Both networks")}
+INITS = {
+    "torch": Choice("As torch.nn.Linear", "Uniform in ±1/√inputs, which is small: deep networks start nearly flat."),
+    "he": Choice("He", "Uniform with variance 2 / ((1 + 0.2²) inputs), which keeps the size of activations: He et al. 2015."),
+}
 AUGMENTS = {
     "none": Choice("Off"),
     "diffaugment": Choice("Always (DiffAugment)", "Colour, shift and cutout on every image."),
@@ -205,8 +209,17 @@ class GANConfig(BaseModel):
     ] = "normal"
     latent_modes: Annotated[
         int,
-        Field(title="Islands of noise", ge=2, le=64, description="How many separate islands the noise comes from."),
-        Meta("Model", "as many as the data have modes", applies=lambda c: c.latent == "mixture" and _is_game(c)),
+        Field(
+            title="Islands or coins",
+            ge=1,
+            le=64,
+            description="How many islands a mixture of noise has, or how many of the noise's numbers are coin tosses.",
+        ),
+        Meta(
+            "Model",
+            "as many islands as the data have modes; more coins than log2 of the modes",
+            applies=lambda c: LATENTS[c.latent].islands and _is_game(c),
+        ),
     ] = 8
     width: Annotated[
         int,
@@ -245,6 +258,21 @@ class GANConfig(BaseModel):
             applies=lambda c: NETWORKS[c.network].discrete and _is_game(c),
         ),
     ] = 0.5
+    depth_d: Annotated[
+        int,
+        Field(
+            title="Hidden layers of the discriminator",
+            ge=0,
+            le=8,
+            description="0 gives it as many as the generator.",
+        ),
+        Meta("Model", "a judge with more layers than the artist", applies=lambda c: c.network == "mlp"),
+    ] = 0
+    init: Annotated[
+        str,
+        Field(title="First weights", description="How large the weights of the hidden layers are at the start."),
+        Meta("Model", "each way names its own", choices=INITS, applies=lambda c: c.network == "mlp"),
+    ] = "torch"
     batch_norm: Annotated[
         str,
         Field(

@@ -1,4 +1,8 @@
-"""LATENTS: what the generator's noise is drawn from."""
+"""LATENTS: what the generator's noise is drawn from.
+
+`draw(source, n, dim, islands)` gives latents (E, n, dim), or (n, dim) from a source without members. `islands` is the config's
+`latent_modes`: how many islands a mixture has, or how many numbers are coin tosses.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ MIXTURE_SIGMA = 0.3  # of each of them, in the plane of that circle
 
 @dataclass(frozen=True)
 class Latent:
-    """A distribution. `draw(source, n, dim, modes)` gives latents (E, n, dim), or (n, dim) from a source without members."""
+    """A distribution. `islands` says whether it reads `latent_modes`."""
 
     draw: Callable[[Draws | Once, int, int, int], Tensor]
     title: str
@@ -26,6 +30,7 @@ class Latent:
     source: str
     use: str
     cost: str
+    islands: bool = False
 
 
 def _normal(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
@@ -57,6 +62,11 @@ def _mixture(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
     return mixture_centres(dim, modes).to(numbers.device)[component] + spread * numbers[..., :-1]
 
 
+def _coins(source: Draws | Once, n: int, dim: int, coins: int) -> Tensor:
+    z = source.normal(n, dim)
+    return torch.cat([z[..., :coins].sign(), z[..., coins:]], -1)
+
+
 LATENTS: dict[str, Latent] = {
     "normal": Latent(
         _normal,
@@ -84,5 +94,16 @@ LATENTS: dict[str, Latent] = {
         "the idea of Gurumurthy et al. 2017 (DeLiGAN) with fixed islands; Xiao et al. 2018 (BourGAN)",
         "Data of separate modes: a connected noise has a connected image, with bridges between the modes.",
         "Nothing; how many islands must be guessed.",
+        islands=True,
+    ),
+    "coins": Latent(
+        _coins,
+        "Normal and coin tosses",
+        "The first numbers are 1 or -1, the others normal: b coins make 2^b separate islands.",
+        "z = (±1, …, ±1, N(0, 1), …)",
+        "the idea of Gurumurthy et al. 2017 (DeLiGAN) with binary codes, as in Chen et al. 2016 (InfoGAN)",
+        "Many separate modes: more coins than log2 of the modes leave the generator free to share islands among them.",
+        "Nothing.",
+        islands=True,
     ),
 }

@@ -23,7 +23,7 @@ class Spec:
         inputs: numbers the generator turns into one sample: the latents, and what a condition adds.
         shape: of a sample, (2,) or (C, H, W).
         seen: shape of what the discriminator looks at: packed samples, with the planes of a label if there is one.
-        width, depth: as in GANConfig.
+        width, depth, depth_d, init: as in GANConfig.
         batch_norm: "none", "generator" or "both".
         levels: values that a pixel of discrete data may have, or 0.
     """
@@ -36,6 +36,8 @@ class Spec:
     depth: int
     batch_norm: str = "generator"
     levels: int = 0
+    depth_d: int = 0
+    init: str = "torch"
 
 
 class SpectralNorm(nn.Module):
@@ -107,11 +109,11 @@ class MemberLinear(Normed, nn.Module):
         return torch.baddbmm(self.bias, x, self.used_weight())
 
     @torch.no_grad()
-    def initialise(self, generators: list[torch.Generator]) -> None:
-        """Uniform in ±1/sqrt(in), as torch.nn.Linear; one generator a member, so members equal single runs."""
+    def initialise(self, generators: list[torch.Generator], gain: float = 1.0) -> None:
+        """Uniform in ±1/sqrt(in), as torch.nn.Linear, weights times `gain`; one generator a member, as in single runs."""
         bound = self.weight.shape[1] ** -0.5
         for member, generator in enumerate(generators):
-            self.weight[member].uniform_(-bound, bound, generator=generator)
+            self.weight[member].uniform_(-gain * bound, gain * bound, generator=generator)
             self.bias[member].uniform_(-bound, bound, generator=generator)
 
 

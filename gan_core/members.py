@@ -121,6 +121,8 @@ class Members:
             depth=c.depth,
             batch_norm=c.batch_norm,
             levels=c.levels,
+            depth_d=c.depth_d,
+            init=c.init,
         )
 
     def _fresh_generator(self, purpose: str = "init_g") -> Generator:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -56,18 +56,22 @@ class Network:
         return self.discriminator is not None
 
 
+GAINS = {"torch": 1.0, "he": sqrt(6 / (1 + SLOPE**2))}  # times ±1/sqrt(in); He et al. 2015, equation 15, as a uniform law
+
+
 class MLP(nn.Module):
     """Linear layers with LeakyReLU between them: (E, B, ...) -> (E, B, outputs).
 
     Args:
         sizes: numbers in and out of each layer.
         last: whether LeakyReLU follows the last layer too.
+        gain: of the first weights of layers that LeakyReLU follows.
     """
 
-    def __init__(self, members: int, sizes: list[int], last: bool):
+    def __init__(self, members: int, sizes: list[int], last: bool, gain: float):
         super().__init__()
         self.layers = nn.ModuleList(MemberLinear(members, a, b) for a, b in zip(sizes, sizes[1:], strict=False))
-        self.last = last
+        self.last, self.gain = last, gain
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
@@ -76,8 +80,9 @@ class MLP(nn.Module):
         return leaky_relu(x, SLOPE) if self.last else x
 
     def initialise(self, generators: list[torch.Generator]) -> None:
-        for layer in self.layers:
-            layer.initialise(generators)
+        for layer in self.layers[:-1]:
+            layer.initialise(generators, self.gain)
+        self.layers[-1].initialise(generators, self.gain if self.last else 1.0)
 
 
 class MLPGenerator(nn.Module):
@@ -86,7 +91,8 @@ class MLPGenerator(nn.Module):
     def __init__(self, spec: Spec):
         super().__init__()
         self.shape = spec.shape
-        self.stack = MLP(spec.members, [spec.inputs] + [spec.width] * spec.depth + [prod(spec.shape)], last=False)
+        sizes = [spec.inputs] + [spec.width] * spec.depth + [prod(spec.shape)]
+        self.stack = MLP(spec.members, sizes, last=False, gain=GAINS[spec.init])
 
     def forward(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
         x = self.stack(z)
@@ -99,12 +105,13 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """`depth` hidden layers of `width`, whose activations are the features."""
+    """`depth_d` or `depth` hidden layers of `width`, whose activations are the features."""
 
     def __init__(self, spec: Spec):
         super().__init__()
         self.features = spec.width
-        self.stack = MLP(spec.members, [prod(spec.seen)] + [spec.width] * spec.depth, last=True)
+        sizes = [prod(spec.seen)] + [spec.width] * (spec.depth_d or spec.depth)
+        self.stack = MLP(spec.members, sizes, last=True, gain=GAINS[spec.init])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.stack(x.flatten(2))

@@ -79,6 +79,15 @@ SCHEDULES: dict[str, Schedule] = {
         "So that the game comes to rest: samples get sharp.",
         "Nothing; the length of the run must be chosen beforehand.",
     ),
+    "exponential": Schedule(
+        lambda t, end: end ** min(1.0, t),
+        "Exponential",
+        "It falls by the same ratio at every step, to a share of itself at the last.",
+        "lr · end^t",
+        "Senior et al. 2013, section 2",
+        "Where linear stays high too long: most of the run is fine work.",
+        "Nothing; the length of the run must be chosen beforehand, and the share at the end must be above 0.",
+    ),
     "cosine": Schedule(
         lambda t, end: end + (1 - end) * (1 + math.cos(math.pi * min(1.0, t))) / 2,
         "Cosine",

@@ -61,6 +61,12 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
             f"pack = {c.pack} and conditional = {c.conditional} do not go together: a pack holds samples of several classes. "
             f"Choose conditional = concat or embedding, or pack = 1."
         )
+    if c.lr_schedule == "exponential" and not c.lr_end:
+        yield "lr_end = 0 stops an exponential schedule at once. Set it to 0.02 or so, or choose lr_schedule = linear."
+    if c.latent == "coins" and c.latent_modes > c.latent_dim:
+        yield f"latent_modes = {c.latent_modes} are more coins than latent_dim = {c.latent_dim} numbers. Set it to that or less."
+    if c.latent == "mixture" and c.latent_modes < 2:
+        yield "latent_modes = 1 makes no mixture. Set it to 2 or more, or choose latent = normal."
     if c.replay and c.conditional != "none":
         yield (
             f"replay = {c.replay} and conditional = {c.conditional} do not go together: the pool keeps no classes. Set "
