@@ -162,9 +162,15 @@ class Discriminator(nn.Module):
         told = self.embedding(labels.reshape(members, -1))
         return told.reshape(members, batch, -1, *self.shape[1:])
 
-    def forward(self, x: Tensor, labels: Tensor | None = None, context: Tensor | None = None) -> Tensor:
-        """Logits (E, B). `context`: features of real samples to compare with where the head looks at the batch."""
-        return self.head(self.features(x, labels), labels, context)
+    def forward(self, x: Tensor, labels: Tensor | None = None, context: Tensor | None = None, classify: bool = False) -> Tensor:
+        """Logits (E, B).
+
+        Args:
+            context: features of real samples to compare with where the head looks at the batch.
+            classify: the auxiliary classifier's logits instead, (E, B, classes).
+        """
+        features = self.features(x, labels)
+        return self.head.classify(features) if classify else self.head(features, labels, context)
 
     def initialise(self, generators: list[torch.Generator]) -> None:
         for part in (self.body, self.head, self.embedding):

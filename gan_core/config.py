@@ -369,7 +369,7 @@ class GANConfig(BaseModel):
     penalty: Annotated[
         str,
         Field(
-            title="Gradient penalty",
+            title="Penalty",
             description=("Keeps the discriminator smooth, so that its gradient stays useful to the generator."),
         ),
         Meta("Objective", "each penalty names its own", choices=PENALTIES, primary=True, live=True, applies=_is_game),
@@ -380,7 +380,9 @@ class GANConfig(BaseModel):
             title="Penalty weight",
             ge=0,
             le=1000,
-            description=("λ or γ of the gradient penalty. WGAN-GP: 10 for images, 0.1 for points; R1: about 0.1 to 10."),
+            description=(
+                "λ or γ of the penalty. WGAN-GP: 10 for images, 0.1 for points; R1: about 0.1 to 10; clipping: the box, 0.01."
+            ),
         ),
         Meta(
             "Objective",

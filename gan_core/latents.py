@@ -16,7 +16,8 @@ from torch import Tensor
 from .draws import Draws, Once
 
 MIXTURE_RADIUS = 3.0  # of the circle on which the components of a mixture stand
-MIXTURE_SIGMA = 0.3  # of each of them, in the plane of that circle
+MIXTURE_SIGMA = 0.3  # of each of them, in the plane of that circle; less where neighbours stand close
+APART = 7  # standard deviations between neighbours, at least, so that the components are islands
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,19 @@ def mixture_centres(dim: int, modes: int) -> Tensor:
     return centres
 
 
+def mixture_sigma(dim: int, modes: int) -> float:
+    """Standard deviation of each component in the plane, or on the line, of the centres."""
+    gap = 2 * MIXTURE_RADIUS / (modes - 1) if dim == 1 else 2 * MIXTURE_RADIUS * math.sin(math.pi / modes)
+    return min(MIXTURE_SIGMA, gap / APART)
+
+
 def _mixture(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
     # component and place within it come from one call, because a stream draws one shape at a time
     numbers = source.normal(n, dim + 1)
     share = 0.5 * torch.special.erfc(-numbers[..., -1] / math.sqrt(2))  # uniform on [0, 1]
     component = (share * modes).long().clamp(max=modes - 1)
     spread = torch.ones(dim, device=numbers.device)
-    spread[:2] = MIXTURE_SIGMA
+    spread[:2] = mixture_sigma(dim, modes)
     return mixture_centres(dim, modes).to(numbers.device)[component] + spread * numbers[..., :-1]
 
 

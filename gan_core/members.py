@@ -44,8 +44,10 @@ STREAMS = (
     "data",
     "latent_d",
     "latent_g",
+    "latent_s",  # the second samples of mode seeking
     "noise_d",
     "noise_g",
+    "noise_s",
     "penalty",
     "augment",
     "instance",
@@ -161,6 +163,10 @@ class Members:
             if meta.member and name != "seed"
         }
         self._on = {name: bool((value > 0).any()) for name, value in self._scalars.items()}
+        if not PENALTIES[self.configs[0].penalty].anchored:
+            self.anchors = None  # what is old when it is wanted again would mislead
+        if not self._on["replay"]:
+            self.replay.pool = None
         if self.configs[0].ema_decay and self.average is None:
             self._make_average()
 
@@ -200,8 +206,8 @@ class Members:
         return torch.stack([*stats_d, *stats_g])
 
     def _done(self) -> float:
-        """Share of the planned steps that is done."""
-        return self.count / self.configs[0].steps
+        """Share of the planned steps that is done: 0 in the first step, 1 in the last."""
+        return self.count / max(1, self.configs[0].steps - 1)
 
     def _temperature(self) -> float:
         """Falls geometrically from one to the other over the run, as in Jang et al. 2017, section 3.1."""
@@ -213,18 +219,25 @@ class Members:
         c = self.configs[0]
         return self._scalars[name] * SCHEDULES[c.lr_schedule].factor(self._done(), c.lr_end)
 
+    def _clipped(self, gradient: Tensor) -> Tensor:
+        return clip_gradient(gradient, self._scalars["grad_clip"]) if self._on["grad_clip"] else gradient
+
+    def _projected(self, flat: Tensor) -> Tensor:
+        """The discriminator's weights (E, P) as the penalty leaves them after an update."""
+        project = PENALTIES[self.configs[0].penalty].project
+        return flat if project is None else project(flat, self._scalars["penalty_weight"])
+
     def _update(self, stepper: Stepper, gradient: Tensor, rate: str) -> None:
         c = self.configs[0]
-        if self._on["grad_clip"]:
-            gradient = clip_gradient(gradient, self._scalars["grad_clip"])
-        stepper.step(gradient, self._scalars[rate] if c.lr_schedule == "constant" else self._rate(rate), c.beta1, c.beta2)
+        lr = self._scalars[rate] if c.lr_schedule == "constant" else self._rate(rate)
+        stepper.step(self._clipped(gradient), lr, c.beta1, c.beta2)
 
     def _draw_real(self) -> tuple[Tensor, Tensor | None]:
         rows = self.streams["data"].integers(len(self.data.x), self.configs[0].batch_size)
         return self.data.x[rows], self.data.labels[rows] if self.classes else None
 
     def _draw_fake(self, who: str, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(samples, latents), drawn for the discriminator's ("d") or the generator's ("g") step."""
+        """(samples, latents), drawn for the discriminator's ("d") or the generator's ("g") step, or mode seeking ("s")."""
         c = self.configs[0]
         z = draw_latents(c, self.streams[f"latent_{who}"], c.batch_size)
         numbers = self.generator.noise_numbers
@@ -245,20 +258,18 @@ class Members:
         m = self.configs[0].pack
         return labels if labels is None or m == 1 else labels.reshape(len(labels), -1, m)
 
-    def _judge_both(self, judge: Callable, real: Tensor, fake: Tensor, labels: _Labels, fake_labels: _Labels) -> _Pair:
+    def _judge_both(self, judge: Callable, real: Tensor, fake: Tensor, labels: _Labels) -> _Pair:
         """Logits (E, B / m) of real and of fake; in one pass where no sample's judgement depends on its company."""
         if self._coupled:
-            return judge(real, labels), judge(fake, fake_labels)
-        each = None if labels is None else torch.cat([labels, fake_labels], 1)
+            return judge(real, labels), judge(fake, labels)
+        each = None if labels is None else torch.cat([labels, labels], 1)
         logits, batch = judge(torch.cat([real, fake], 1), each), real.shape[1]
         return logits[:, :batch], logits[:, batch:]
 
-    def _d_objective(
-        self, judge: Callable, real: Tensor, fake: Tensor, labels: _Labels, fake_labels: _Labels
-    ) -> tuple[Tensor, Tensor, Tensor, _Pair]:
+    def _d_objective(self, judge: Callable, real: Tensor, fake: Tensor, labels: _Labels) -> tuple[Tensor, Tensor, Tensor, _Pair]:
         """What the discriminator minimises, its loss and its penalty, (E,) each; and the logits on real and fake."""
         c, scalar = self.configs[0], self._scalars
-        real_logits, fake_logits = self._judge_both(judge, real, fake, labels, fake_labels)
+        real_logits, fake_logits = self._judge_both(judge, real, fake, labels)
         each = LOSSES[c.loss].d(real_logits, fake_logits)  # (E, B)
         if self._on["label_smoothing"] and LOSSES[c.loss].binary:
             # cross-entropy with label 1 - s: (1 - s) softplus(-r) + s softplus(r) = softplus(-r) + s r
@@ -267,9 +278,13 @@ class Members:
         term, penalty = self._no_penalty, PENALTIES[c.penalty]
         if c.penalty != "none" and penalty.project is None:
             anchors = self._anchored(real_logits, fake_logits) if penalty.anchored else None
-            terms = penalty(_with_labels(judge, labels), real, fake, self.streams["penalty"], anchors)  # (E, B)
+            alone = _with_labels(judge, labels, real.shape[1], self._coupled)
+            terms = penalty(alone, real, fake, self.streams["penalty"], anchors)  # (E, B)
             term = scalar["penalty_weight"][:, 0] * terms.mean(1)
             objective = loss + term
+        if CONDITIONS[c.conditional].auxiliary:
+            wrong = _class_error(judge, real, labels) + _class_error(judge, fake, labels)
+            objective = objective + scalar["class_weight"][:, 0] * wrong
         return objective, loss, term, (real_logits, fake_logits)
 
     def _anchored(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -277,11 +292,6 @@ class Members:
         if self.anchors is not None:
             return self.anchors
         return torch.stack([real_logits.detach().mean(1), fake_logits.detach().mean(1)], 1)
-
-    def _class_error(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy (E,) of the auxiliary classifier on samples (E, B, ...)."""
-        logits = self.discriminator.head.classify(self.discriminator.features(x))  # (E, B, K)
-        return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").reshape(labels.shape).mean(1)
 
     def _discriminator_step(self) -> tuple[Tensor, _Labels, list[Tensor]]:
         """One update; returns the real batch, its labels, and the discriminator's STATS."""
@@ -294,16 +304,13 @@ class Members:
                 fake = self.replay.mix(fake, scalar["replay"], self.streams["replay"])
         _refresh(self._constrained_d)
         seen, seen_fake, told = self._seen(real), self._seen(fake), self._packed(labels)
-        objective, loss, term, (real_logits, fake_logits) = self._d_objective(self.discriminator, seen, seen_fake, told, told)
-        if CONDITIONS[c.conditional].auxiliary:
-            wrong = self._class_error(seen, labels) + self._class_error(seen_fake, labels)
-            objective = objective + scalar["class_weight"][:, 0] * wrong
+        objective, loss, term, (real_logits, fake_logits) = self._d_objective(self.discriminator, seen, seen_fake, told)
         gradient = flat_gradient(objective.sum(), self._parameters_d, len(self))  # (E, P)
         self._update(self.opt_d, gradient, "lr_d")
         with torch.no_grad():
             real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
             if penalty.project is not None:
-                self.opt_d.flat.copy_(penalty.project(self.opt_d.flat, scalar["penalty_weight"]))
+                self.opt_d.flat.copy_(self._projected(self.opt_d.flat))
             means = [real_logits.mean(1), fake_logits.mean(1)]
             if penalty.anchored:
                 self.anchors = self._anchored(real_logits, fake_logits).lerp(torch.stack(means, 1), 1 - ANCHOR_DECAY)
@@ -314,35 +321,34 @@ class Members:
     def _generator_step(self, real: Tensor, labels: _Labels) -> list[Tensor]:
         """One update, beside the discriminator's last real batch; returns the generator's STATS."""
         c, scalar, loss, judge = self.configs[0], self._scalars, LOSSES[self.configs[0].loss], self.discriminator
-        wanted = labels
-        if labels is not None and self._on["mode_seeking"]:
-            half = labels.shape[1] // 2  # the samples that are compared belong to one class
-            wanted = torch.cat([labels[:, :half], labels[:, :half], labels[:, 2 * half :]], 1)
         _refresh(self._constrained_g)
-        fake, z = self._draw_fake("g", wanted)
-        seen, told, told_fake = self._seen(fake), self._packed(labels), self._packed(wanted)
+        fake, z = self._draw_fake("g", labels)
+        seen, told = self._seen(fake), self._packed(labels)
         seen_real = self._seen(real) if loss.paired or c.unroll_steps else None
         if c.unroll_steps:
             judge = unroll(
                 self.discriminator,
                 self.opt_d,
                 self._parameters_d,
-                lambda judge: self._d_objective(judge, seen_real, seen, told, told_fake)[0],
+                lambda judge: self._d_objective(judge, seen_real, seen, told)[0],
                 c.unroll_steps,
                 self._rate("lr_d"),
                 c.beta1,
                 c.beta2,
+                self._clipped,
+                self._projected,
             )
         if loss.paired:
-            real_logits, fake_logits = self._judge_both(judge, seen_real, seen, told, told_fake)
+            real_logits, fake_logits = self._judge_both(judge, seen_real, seen, told)
             each = loss.g(fake_logits, real_logits)
         else:
-            each = loss.g(judge(seen, told_fake), None)
+            each = loss.g(judge(seen, told), None)
         objective = loss_g = each.mean(1)
         if self._on["mode_seeking"]:
-            objective = objective + scalar["mode_seeking"][:, 0] * mode_seeking(fake, z)
+            other, z_other = self._draw_fake("s", labels)
+            objective = objective + scalar["mode_seeking"][:, 0] * mode_seeking(fake, other, z, z_other)
         if CONDITIONS[c.conditional].auxiliary:
-            objective = objective + scalar["class_weight"][:, 0] * self._class_error(seen, wanted)
+            objective = objective + scalar["class_weight"][:, 0] * _class_error(judge, seen, labels)
         gradient = flat_gradient(objective.sum(), self._parameters_g, len(self))
         self._update(self.opt_g, gradient, "lr_g")
         return [loss_g.detach(), vector_norm(gradient, dim=1)]
@@ -434,6 +440,8 @@ class Members:
                 tensors |= {f"{part}.{name}": value.detach() for name, value in module.state_dict().items()}
         for part, stepper in (("opt_g", self.opt_g), ("opt_d", self.opt_d)):
             tensors |= {f"{part}.{k}": slot for k, slot in enumerate(stepper.slots)}
+            if stepper.ages is not None:
+                tensors[f"{part}.ages"] = stepper.ages
         if self.replay.pool is not None:
             tensors["replay"] = self.replay.pool
         if self.anchors is not None:
@@ -457,22 +465,37 @@ class Members:
         for part, stepper in (("opt_g", self.opt_g), ("opt_d", self.opt_d)):
             for k, slot in enumerate(stepper.slots):
                 slot.copy_(tensors[f"{part}.{k}"])
+            ages = tensors.get(f"{part}.ages")
+            stepper.ages = None if ages is None else ages.to(self.device, copy=True)
         self.opt_g.count, self.opt_d.count = cursors["count_g"], cursors["count_d"]
-        self.anchors = tensors["anchors"].to(self.device) if "anchors" in tensors else None
-        self.controller.p, self.controller.signs = tensors["ada.p"].to(self.device), tensors["ada.signs"].to(self.device)
-        self.controller.count = cursors["ada"]
-        self.replay.pool = tensors["replay"].to(self.device) if "replay" in tensors else None
+        # copies: what is changed in place must not be the caller's
+        names = ("anchors", "replay", "ada.p", "ada.signs")
+        own = {name: tensors[name].to(self.device, copy=True) for name in names if name in tensors}
+        self.anchors, self.replay.pool = own.get("anchors"), own.get("replay")
+        self.controller.p, self.controller.signs, self.controller.count = own["ada.p"], own["ada.signs"], cursors["ada"]
         for name, stream in self.streams.items():
             stream.load(tensors[f"stream.{name}"].cpu(), cursors[name])
 
 
-def _with_labels(judge: Callable, labels: _Labels) -> Callable[[Tensor], Tensor]:
-    """A discriminator of samples alone; samples that are twice as many as labels are two batches of those classes."""
+def _class_error(judge: Callable, x: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy (E,) of the auxiliary classifier on samples (E, B, ...)."""
+    logits = judge(x, None, None, True)  # (E, B, K)
+    return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").reshape(labels.shape).mean(1)
+
+
+def _with_labels(judge: Callable, labels: _Labels, batch: int, coupled: bool) -> Callable[[Tensor], Tensor]:
+    """A discriminator of samples alone; twice as many samples as `batch` are two batches of the same classes.
+
+    Args:
+        coupled: a judgement depends on the batch, so that two batches are judged apart.
+    """
 
     def judged(x: Tensor) -> Tensor:
-        if labels is None or x.shape[1] == labels.shape[1]:
+        if x.shape[1] == batch:
             return judge(x, labels)
-        return judge(x, torch.cat([labels, labels], 1))
+        if coupled:
+            return torch.cat([judge(half, labels) for half in x.split(batch, 1)], 1)
+        return judge(x, None if labels is None else torch.cat([labels, labels], 1))
 
     return judged
 

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 EPS = 1e-8
-TINY = EPS * EPS  # under a root that is differentiated, because the derivative of a root at zero is infinite
+TINY = 1e-36  # under a root that is differentiated, because at zero its derivative is infinite; far below EPS squared
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An update rule on flat (E, P), with lr (E, 1) and step counted from 1.
+    """An update rule on flat (E, P), with lr (E, 1) and step counted from 1: a number, or (E, P) where weights differ in theirs.
 
     Attributes:
         update: `update(flat, grad, slots, step, lr, beta1, beta2)` changes flat and slots in place.
@@ -120,15 +120,25 @@ class Stepper:
         self.flat = flat
         self.slots = [torch.zeros_like(flat) for _ in range(OPTIMIZERS[kind].slots)]
         self.count = 0
+        self.ages: Tensor | None = None  # (E, P) updates of each weight, once some have been forgotten
 
     @torch.no_grad()
     def step(self, grad: Tensor, lr: Tensor, beta1: float, beta2: float) -> None:
         """One update with gradients (E, P) and learning rates (E, 1)."""
         self.count += 1
-        OPTIMIZERS[self.kind].update(self.flat, grad, self.slots, self.count, lr, beta1, beta2)
+        if self.ages is not None:
+            self.ages += 1
+        OPTIMIZERS[self.kind].update(self.flat, grad, self.slots, self.at(0), lr, beta1, beta2)
+
+    def at(self, later: int) -> int | Tensor:
+        """The step count, so many updates from now, as the update rules want it."""
+        return (self.count if self.ages is None else self.ages) + later
 
     @torch.no_grad()
     def forget(self, where: Tensor) -> None:
-        """Set what is remembered of some weights to zero: where (E, P), true for those."""
+        """Let some weights, where (E, P) is true, begin anew: what is remembered of them goes, and how old they are."""
+        if self.ages is None:
+            self.ages = torch.full_like(self.flat, self.count)
+        self.ages.masked_fill_(where, 0)
         for slot in self.slots:
             slot.masked_fill_(where, 0)

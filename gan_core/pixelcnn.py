@@ -221,7 +221,7 @@ class Likelihood:
         drawn = self.streams["data"].integers(len(self.train_rows), config.batch_size)[0]
         bits = self._bits(self.model, self.train_rows[drawn]).mean()
         grad = flat_gradient(bits, self._parameters, 1)
-        share = SCHEDULES[config.lr_schedule].factor(self.opt.count / config.steps, config.lr_end)
+        share = SCHEDULES[config.lr_schedule].factor(self.opt.count / max(1, config.steps - 1), config.lr_end)
         norm = vector_norm(grad, dim=1)
         if config.grad_clip:
             grad = clip_gradient(grad, torch.full((1, 1), config.grad_clip, device=self.device))

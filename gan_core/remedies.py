@@ -34,18 +34,17 @@ def pack(x: Tensor, m: int) -> Tensor:
     return x.reshape(members, batch // m, m * channels, *rest)
 
 
-def mode_seeking(x: Tensor, z: Tensor) -> Tensor:
-    """1 / (mean|x1 - x2| / mean|z1 - z2| + eps) between the halves of a batch (Mao et al. 2019, equation 3): -> (E,)."""
-    half = x.shape[1] // 2
-    apart = (x[:, :half] - x[:, half : 2 * half]).abs().flatten(1).mean(1)
-    drawn = (z[:, :half] - z[:, half : 2 * half]).abs().flatten(1).mean(1)
+def mode_seeking(x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor) -> Tensor:
+    """1 / (mean|x1 - x2| / mean|z1 - z2| + eps) for samples of the same classes (Mao et al. 2019, equation 3): -> (E,)."""
+    apart, drawn = (x1 - x2).abs().flatten(1).mean(1), (z1 - z2).abs().flatten(1).mean(1)
     return 1 / (apart / drawn + SEEKING_EPS)
 
 
 def clip_gradient(gradient: Tensor, most: Tensor) -> Tensor:
     """Scale each member's gradient (E, P) to a norm of at most (E, 1), where that is above 0. Pascanu et al. 2013."""
     norm = vector_norm(gradient, dim=1, keepdim=True)
-    return gradient * torch.where((most > 0) & (norm > most), most / norm, torch.ones_like(norm))
+    long = (most > 0) & (norm > most)
+    return gradient * torch.where(long, most / torch.where(long, norm, 1), 1)  # nothing is divided by 0, nor its derivative
 
 
 def falling(start: Tensor, step: int, until: int) -> Tensor:
@@ -109,25 +108,31 @@ def unroll(
     lr: Tensor,
     beta1: float,
     beta2: float,
+    clip: Callable[[Tensor], Tensor] = lambda gradient: gradient,
+    project: Callable[[Tensor], Tensor] = lambda flat: flat,
 ) -> Callable:
     """The discriminator as it would be after `steps` more updates, with derivatives through them (Metz et al. 2017).
 
     Args:
         objective: what the discriminator minimises, (E,), given a discriminator.
+        clip, project: what happens to the gradient before, and to the weights after each update, as in a real one.
 
     Returns:
-        A function with the discriminator's arguments. The discriminator itself is left as it is.
+        A function with the discriminator's arguments. The discriminator itself is left as it is; so are the singular
+        vectors of spectral normalisation, which a real update would move a little.
     """
     names = [name for name, _ in discriminator.named_parameters()]
     flat, slots = stepper.flat.detach().clone().requires_grad_(), list(stepper.slots)
+    buffers = {name: value.clone() for name, value in discriminator.named_buffers()}  # batches seen ahead leave no trace
 
     def with_weights(flat: Tensor) -> Callable:
         weights = dict(zip(names, parameter_views(flat, parameters), strict=True))
-        return lambda *args: functional_call(discriminator, weights, args)
+        return lambda *args: functional_call(discriminator, weights | buffers, args)
 
     for k in range(steps):
         gradient = flat_gradient(objective(with_weights(flat)).sum(), [flat], len(flat), again=True)
-        flat, slots = OPTIMIZERS[stepper.kind].ahead(flat, gradient, slots, stepper.count + k + 1, lr, beta1, beta2)
+        flat, slots = OPTIMIZERS[stepper.kind].ahead(flat, clip(gradient), slots, stepper.at(k + 1), lr, beta1, beta2)
+        flat = project(flat)
     return with_weights(flat)
 
 
@@ -169,7 +174,7 @@ def _contrast(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _shift(x: Tensor, u: Tensor) -> Tensor:
-    """Up to an eighth of the size in each direction; black comes in from outside."""
+    """Up to an eighth of the size in each direction; black comes in from outside, where the authors' code brings in grey."""
     size = x.shape[-1]
     most = int(size * SHIFT + 0.5)
     by = (u[:, :2] * (2 * most + 1)).long().clamp(max=2 * most)  # (N, 2), from 0 to 2 * most
@@ -181,10 +186,10 @@ def _shift(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _cutout(x: Tensor, u: Tensor) -> Tensor:
-    """A square of half the size becomes grey."""
+    """A square of half the size becomes grey; its centre may lie on either edge."""
     size = x.shape[-1]
     half = int(size * CUT + 0.5) // 2
-    centre = (u[:, :2] * size).long().clamp(max=size - 1)
+    centre = (u[:, :2] * (size + 1)).long().clamp(max=size)
     along = torch.arange(size, device=x.device)
     rows = (along - centre[:, :1] >= -half) & (along - centre[:, :1] < half)
     columns = (along - centre[:, 1:] >= -half) & (along - centre[:, 1:] < half)

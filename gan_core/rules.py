@@ -63,10 +63,13 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
         )
     if c.lr_schedule == "exponential" and not c.lr_end:
         yield "lr_end = 0 stops an exponential schedule at once. Set it to 0.02 or so, or choose lr_schedule = linear."
-    if c.latent == "coins" and c.latent_modes > c.latent_dim:
-        yield f"latent_modes = {c.latent_modes} are more coins than latent_dim = {c.latent_dim} numbers. Set it to that or less."
     if c.latent == "mixture" and c.latent_modes < 2:
         yield "latent_modes = 1 makes no mixture. Set it to 2 or more, or choose latent = normal."
+    if penalty.project is not None and not c.penalty_weight:
+        yield (
+            f"penalty = {c.penalty} with penalty_weight = 0 would make every weight 0. Set penalty_weight = 0.01, or "
+            f"penalty = none."
+        )
     if c.replay and c.conditional != "none":
         yield (
             f"replay = {c.replay} and conditional = {c.conditional} do not go together: the pool keeps no classes. Set "
@@ -75,7 +78,10 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
     packs = c.batch_size // c.pack
     if c.minibatch_std and (c.minibatch_std == 1 or packs % c.minibatch_std):
         what = "packs of a batch" if c.pack > 1 else "batch"
-        yield f"minibatch_std = {c.minibatch_std} does not divide the {what} ({packs}) into groups. Choose 2, 4 or 8 that does."
+        groups = [str(k) for k in range(2, 9) if packs % k == 0] + ["0"]
+        near = max(1, packs // c.minibatch_std) * c.minibatch_std * c.pack
+        way = f"Choose {' or '.join(groups)}" + (f", or batch_size = {near}." if c.minibatch_std > 1 else ".")
+        yield f"minibatch_std = {c.minibatch_std} does not divide the {what} ({packs}) into groups. {way}"
     if c.minibatch_discrimination and packs > 512:
         yield (
             f"minibatch_discrimination compares all pairs of a batch, and {packs} are too many. Set batch_size to "
@@ -92,9 +98,10 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
 
 def _without_a_game(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
     """What has no meaning where nothing is a game between two networks."""
+    game = c.model_copy(update={"network": "dcgan"})  # what would apply there, but does not here, is of games
     for name, meta in metas.items():
         value, usual = getattr(c, name), type(c).model_fields[name].default
-        if value != usual and not meta.applies(c) and meta.group not in ("Data", "Run"):
+        if value != usual and not meta.applies(c) and meta.applies(game):
             yield (
                 f"{name} = {value} has no meaning for {c.network}, which learns the likelihood of images alone, without a "
                 f"discriminator. Set it to {usual}, or choose another network."

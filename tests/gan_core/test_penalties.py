@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import LOSSES, PENALTIES
+from gan_core import LOSSES, PENALTIES, Trainer
 from gan_core.draws import Draws, seeded
-from gan_core.penalties import interpolate
+from gan_core.penalties import ANCHOR_DECAY, interpolate
 
 
 def _draws(members=1):
@@ -161,6 +161,136 @@ def test_dirac_gan_with_a_gradient_penalty_has_the_published_eigenvalues(penalty
     root = np.sqrt(complex(gamma**2 / 4 - 1 / 4))
     expected = np.sort_complex([-gamma / 2 - root, -gamma / 2 + root])
     np.testing.assert_allclose(_eigenvalues("nonsaturating", penalty, gamma), expected, atol=1e-5)
+
+
+def _trajectory(penalty, gamma, steps, rate=0.05):
+    """Distances from the equilibrium (0, 0) of simultaneous gradient descent on the Dirac-GAN."""
+    place, distances = np.array([1.0, 1.0]), []
+    for _ in range(steps):
+        place = place + rate * _field(*place, "nonsaturating", penalty, gamma)
+        distances.append(np.linalg.norm(place))
+    return np.array(distances)
+
+
+@pytest.mark.parametrize("penalty", ["none", "wgan_gp", "dragan"])
+def test_dirac_gan_does_not_converge(penalty):
+    """Mescheder et al. 2018, section 3: neither without a penalty nor where a slope of 1 is asked for."""
+    assert _trajectory(penalty, 1.0, 1200)[-400:].max() > 0.2
+
+
+@pytest.mark.parametrize("penalty", ["r1", "r2", "r1_r2"])
+def test_dirac_gan_converges(penalty):
+    """Mescheder et al. 2018, theorem 4.1."""
+    assert _trajectory(penalty, 1.0, 1200)[-1] < 1e-3
+
+
+@pytest.mark.parametrize("penalty", ["wgan_gp", "dragan"])
+def test_dirac_gans_equilibrium_is_pushed_away_from(penalty):
+    """Next to (0, 0) a slope that is too small is driven to grow, with the full force 2 λ."""
+    assert _field(0.0, 1e-3, "nonsaturating", penalty, 1.0)[1] == pytest.approx(2, rel=1e-2)
+
+
+# DRAGAN
+
+
+@pytest.mark.parametrize(("w", "value"), [((3.0, 4.0), 160.0), ((0.6, 0.8), 0.0), ((0.0, 0.5), 2.5)])
+def test_dragan_on_a_linear_discriminator(w, value):
+    each = 10 * PENALTIES["dragan"](Linear(w), torch.randn(1, 7, 2), torch.randn(1, 7, 2), _draws())
+    torch.testing.assert_close(each, torch.full((1, 7), value), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("member", [0, 1])
+def test_dragan_is_taken_around_the_real_points_by_the_stated_formula(member):
+    real = torch.stack([torch.randn(6, 2), 5 * torch.randn(6, 2)])
+    u = Draws(range(2), "penalty").uniform(6, 2)[member].double().numpy()
+    x = real[member].double().numpy()
+    near = x + 0.5 * x.std() * u
+    gradient = 2 * np.array([1.0, 2.0]) ** 2 * np.sin(near) * np.cos(near)
+    expected = (np.linalg.norm(gradient, axis=1) - 1) ** 2
+
+    def discriminator(x):
+        return (torch.tensor([1.0, 2.0]) * x.sin()).square().sum(-1)
+
+    found = PENALTIES["dragan"](discriminator, real, torch.randn(2, 6, 2), _draws(2))[member].detach()
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_dragan_does_not_look_at_generated_samples():
+    real = torch.randn(1, 5, 2)
+    one, two = (PENALTIES["dragan"](_curved, real, torch.randn(1, 5, 2), _draws()) for _ in range(2))
+    assert torch.equal(one, two)
+
+
+# LeCam
+
+
+def _lecam(real, fake, anchors):
+    return PENALTIES["lecam"](lambda x: x[..., 0], torch.tensor(real)[..., None], torch.tensor(fake)[..., None], None, anchors)
+
+
+def test_lecam_on_the_reference_cards_logits():
+    """relu(r - mean f)² + relu(mean r - f)² with means 0.5 of real and -0.25 of fake logits."""
+    found = _lecam([[0.5, 2.0, -1.0]], [[-2.0, 0.25, 1.0]], torch.tensor([[0.5, -0.25]]))
+    expected = [0.75**2 + 2.5**2, 2.25**2 + 0.25**2, 0.0 + 0.0]
+    torch.testing.assert_close(found, torch.tensor([expected]))
+
+
+def test_lecam_of_logits_beyond_the_other_sides_mean_is_zero():
+    assert not _lecam([[-1.0]], [[1.0]], torch.tensor([[0.5, -0.5]])).any()
+
+
+def test_lecam_reads_the_means_of_its_own_member():
+    found = _lecam([[1.0], [1.0]], [[1.0], [1.0]], torch.tensor([[0.0, 0.0], [0.0, -1.0]]))
+    assert found[:, 0].tolist() == pytest.approx([1.0, 4.0])
+
+
+def test_lecams_means_begin_with_the_first_batch(tiny):
+    trainer = Trainer(tiny(penalty="lecam")).train(1)
+    row = trainer.history[0][1]
+    assert trainer.member(0)[0].anchors[0].tolist() == pytest.approx([row[0, 0], row[1, 0]], rel=1e-5)
+
+
+def test_lecams_means_run_with_their_decay(tiny):
+    trainer = Trainer(tiny(penalty="lecam", lr_d=1e-2)).train(12)
+    rows = np.stack([row[:2, 0] for _, row in trainer.history]).astype(float)
+    mean = rows[0]
+    for row in rows[1:]:
+        mean = ANCHOR_DECAY * mean + (1 - ANCHOR_DECAY) * row
+    assert trainer.member(0)[0].anchors[0].tolist() == pytest.approx(mean.tolist(), rel=1e-4)
+
+
+# Clipping of weights
+
+
+def test_clip_keeps_each_members_weights_in_its_own_box():
+    flat = torch.tensor([[-3.0, 0.005, 0.5], [-3.0, 0.005, 0.5]])
+    found = PENALTIES["clip"].project(flat, torch.tensor([[0.01], [1.0]]))
+    torch.testing.assert_close(found, torch.tensor([[-0.01, 0.005, 0.01], [-1.0, 0.005, 0.5]]))
+
+
+def test_after_a_step_all_weights_of_the_critic_lie_in_the_box(tiny):
+    members = Trainer(tiny(penalty="clip", penalty_weight=0.01, loss="wasserstein", lr_d=0.1)).train(3).member(0)[0]
+    assert members.opt_d.flat.abs().max().item() == pytest.approx(0.01)
+
+
+def test_the_generators_weights_are_not_clipped(tiny):
+    members = Trainer(tiny(penalty="clip", penalty_weight=0.01)).train(1).member(0)[0]
+    assert members.opt_g.flat.abs().max() > 0.1
+
+
+def test_clip_adds_nothing_to_the_loss(tiny):
+    assert Trainer(tiny(penalty="clip", penalty_weight=0.01)).train(2).history[-1][1][3, 0] == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"minibatch_discrimination": 3}, {"minibatch_std": 4}, {}], ids=["discrimination", "deviation", "alone"]
+)
+def test_r1_and_r2_at_once_are_their_sum_where_samples_are_compared_within_a_batch(tiny, changes):
+    """A discriminator that compares samples judges real ones among real ones, as it does for its loss."""
+    one, two, both = (
+        Trainer(tiny(penalty=p, lr_d=0.0, lr_g=0.0, **changes)).train(1).history[0][1][3, 0] for p in ("r1", "r2", "r1_r2")
+    )
+    assert both == pytest.approx(one + two, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", PENALTIES)
