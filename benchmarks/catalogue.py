@@ -29,9 +29,9 @@ def pairings() -> list[tuple[str, str]]:
     return [(loss, penalty) for loss in LOSSES for penalty in PENALTIES if penalty != "clip" or loss in LINEAR]
 
 
-def measure(config: GANConfig, seeds: int) -> dict:
+def measure(config: GANConfig, seeds: int, first: int = 0) -> dict:
     """Train `seeds` members and say how they did; a pairing that diverges says so."""
-    trainer = Trainer([config.but(seed=seed) for seed in range(seeds)])
+    trainer = Trainer([config.but(seed=seed) for seed in range(first, first + seeds)])
     begun = time.perf_counter()
     try:
         trainer.train()
@@ -44,6 +44,7 @@ def measure(config: GANConfig, seeds: int) -> dict:
         "modes": [int(m) for m in modes],
         "high_quality": [round(q, 4) for q in quality],
         "reverse_kl": [round(v, 4) if v == v else None for v in found["reverse_kl"]],
+        "of": len(trainer.data.centres),
         "all_modes": sum(m == len(trainer.data.centres) for m in modes),
         "seeds": seeds,
         "steps": config.steps,
@@ -52,13 +53,13 @@ def measure(config: GANConfig, seeds: int) -> dict:
     }
 
 
-def _line(name: str, r: dict, modes: int) -> str:
+def _line(name: str, r: dict) -> str:
     if "diverged" in r:
         return f"| {name} | diverged at step {r['diverged']:,} | | | | |"
     known = [v for v in r["reverse_kl"] if v is not None]
     return (
         f"| {name} | {r['all_modes']} of {r['seeds']} | {statistics.mean(r['modes']):.1f} ({min(r['modes'])} to "
-        f"{max(r['modes'])}) of {modes} | {100 * statistics.mean(r['high_quality']):.1f} % "
+        f"{max(r['modes'])}) of {r['of']} | {100 * statistics.mean(r['high_quality']):.1f} % "
         f"({100 * min(r['high_quality']):.1f} to {100 * max(r['high_quality']):.1f}) | "
         f"{statistics.mean(known) if known else float('nan'):.3f} | {r['steps_per_second']:,} |"
     )
@@ -79,7 +80,7 @@ def page(results: dict) -> str:
     ]
     if results["recipes"]:
         lines += ["## Recipes", "", "Each in its own settings, which are those of the preset of that name.", "", HEAD]
-        lines += [_line(f"`{name}`, {r['steps']:,} steps", r, r["of"]) for name, r in results["recipes"].items()]
+        lines += [_line(f"`{name}`, {PRESETS[name].config.steps:,} steps", r) for name, r in results["recipes"].items()]
         lines.append("")
     if results["pairings"]:
         base = results["base"]
@@ -91,7 +92,7 @@ def page(results: dict) -> str:
             "",
             HEAD,
         ]
-        lines += [_line(f"{r['loss']}, {r['penalty']}", r, 8) for r in results["pairings"]]
+        lines += [_line(f"{r['loss']}, {r['penalty']}", r) for r in results["pairings"]]
         lines.append("")
     return "\n".join(lines)
 
@@ -99,6 +100,7 @@ def page(results: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first seed of the recipes (default: 0)")
     parser.add_argument("--steps", type=int, default=3000, help="of each pairing (default: 3000)")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=128)
@@ -117,9 +119,8 @@ def main() -> None:
     if args.only != "pairings":
         for name, preset in PRESETS.items():
             if preset.seeds:
-                found = measure(preset.config, args.seeds)
-                results["recipes"][name] = {"of": 25 if preset.config.dataset == "grid25" else 8, **found}
-                print(f"{name}: {found}", file=sys.stderr)
+                results["recipes"][name] = measure(preset.config, args.seeds, args.first)
+                print(f"{name}: {results['recipes'][name]}", file=sys.stderr)
     if args.only != "recipes":
         for loss, penalty in pairings():
             config = GANConfig(

@@ -70,7 +70,7 @@ def presets(args: argparse.Namespace) -> None:
     _print(
         args.json,
         {"presets": {name: {"title": p.title, "text": p.text, "config": p.config.changed()} for name, p in PRESETS.items()}},
-        [f"{name:12} {p.text}" for name, p in PRESETS.items()],
+        [f"{name:20} {p.text}" for name, p in PRESETS.items()],
     )
 
 

@@ -15,7 +15,7 @@ class Preset:
     """A named recipe: what a person will see, and its config.
 
     Attributes:
-        seeds: over how many seeds `benchmarks.catalogue` shows what the recipe claims, or 0 if it claims nothing.
+        seeds: over how many seeds `benchmarks.catalogue` shows how it does, or 0 where modes cannot be counted.
         fails: it is there to be seen failing.
     """
 
@@ -43,16 +43,49 @@ class Pair:
 
 _CONV = {"network": "dcgan", "latent_dim": 64, "batch_size": 64, "lr_g": 2e-4, "lr_d": 2e-4, "ema_decay": 0.99}
 
+# noise in more islands than the data have modes, and first weights that keep the size of activations
+_ISLANDS = {"latent": "coins", "latent_modes": 6, "init": "he"}
+
 PRESETS: dict[str, Preset] = {
     "ring": Preset(
         "Ring of eight",
         "Eight islands on a circle. Watch the orange points find all eight within seconds.",
         GANConfig(dataset="ring8", steps=5000),
     ),
+    "sharp_ring": Preset(
+        "Ring of eight, sharp",
+        "Coin tosses in the noise give each island its own piece of it; learning rates fall to 2 %. All eight on every seed.",
+        GANConfig(
+            dataset="ring8",
+            steps=1000,
+            width=64,
+            depth=3,
+            latent_dim=8,
+            lr_g=2e-3,
+            lr_d=2e-3,
+            ema_decay=0.98,
+            lr_schedule="linear",
+            **_ISLANDS,
+        ),
+        seeds=10,
+    ),
     "grid": Preset(
         "Grid of 25",
-        "Twenty-five tiny islands. Most are found soon; to stay on them is what takes time.",
-        GANConfig(dataset="grid25", latent_dim=2, steps=8000, ema_decay=0.995),
+        "Twenty-five tiny islands, the hard test of the PacGAN paper. All found within seconds; to stay on them takes longer.",
+        GANConfig(
+            dataset="grid25",
+            steps=6000,
+            width=128,
+            depth=3,
+            depth_d=4,
+            latent_dim=10,
+            lr_g=1e-3,
+            lr_d=2e-3,
+            ema_decay=0.99,
+            lr_schedule="exponential",
+            **{**_ISLANDS, "latent_modes": 8},
+        ),
+        seeds=10,
     ),
     "swiss_roll": Preset(
         "Swiss roll",
@@ -103,6 +136,57 @@ PRESETS: dict[str, Preset] = {
         "MNIST",
         "The classic, 28 × 28. Strokes after 100 steps, digits after 1,000.",
         GANConfig(dataset="mnist", width=32, steps=5000, **_CONV),
+    ),
+    "slow_discriminator": Preset(
+        "Total collapse",
+        "The discriminator learns ten times slower than the generator, which heaps all samples on one spot and jumps on.",
+        GANConfig(dataset="ring8", steps=3000, lr_d=1e-4),
+        seeds=10,
+        fails=True,
+    ),
+    "bare_critic": Preset(
+        "A critic without bounds",
+        "The Wasserstein loss with nothing that keeps the critic smooth: its slopes throw the samples about.",
+        GANConfig(dataset="ring8", steps=3000, loss="wasserstein"),
+        seeds=10,
+        fails=True,
+    ),
+    "clipped_critic": Preset(
+        "A clipped critic",
+        "WGAN as first published, weights kept in a box of 0.01: it does not fall apart, but learns hardly anything.",
+        GANConfig(
+            dataset="ring8",
+            steps=3000,
+            loss="wasserstein",
+            penalty="clip",
+            penalty_weight=0.01,
+            optimizer="rmsprop",
+            beta2=0.99,
+            lr_g=5e-5,
+            lr_d=5e-5,
+            d_steps=5,
+        ),
+        seeds=10,
+        fails=True,
+    ),
+    "gan_lab_islands": Preset(
+        "GAN Lab's three islands",
+        "What GAN Lab calls disjoint, with nearly its own settings and plain gradient descent: often an island is missed.",
+        GANConfig(
+            dataset="disjoint3",
+            steps=3000,
+            optimizer="sgd",
+            beta1=0,
+            lr_d=0.1,
+            lr_g=0.03,
+            batch_size=150,
+            latent_dim=2,
+            width=10,
+            depth=4,
+            label_smoothing=0.05,
+        ),
+        seeds=10,
+        fails=True,
     ),
 }
 
