@@ -24,7 +24,7 @@ class Penalty:
     """One regulariser; call it like a function.
 
     Attributes:
-        weight: the usual weight.
+        weight, weight_points: the usual weight for images, and for 2-D points, whose modes need slopes of several units.
         each_sample: takes the derivative at single samples, which has no meaning where they share a batch normalisation.
         anchored: reads running means of the logits: `anchors` (E, 2), of real and of fake.
         project: what happens to the weights (E, P) after each of the discriminator's updates, given the penalty's weight
@@ -39,6 +39,7 @@ class Penalty:
     use: str
     cost: str
     weight: float = 1.0
+    weight_points: float = 0.1
     each_sample: bool = False
     anchored: bool = False
     project: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -161,6 +162,7 @@ PENALTIES: dict[str, Penalty] = {
         "Huang et al. 2024 (R3GAN)",
         "With the relativistic loss: the pair that R3GAN's ablation finds to hold all modes.",
         "Derivatives at both halves of the batch: about three times the time of the discriminator's step.",
+        weight_points=0.05,
         each_sample=True,
     ),
     "lecam": Penalty(
@@ -183,6 +185,7 @@ PENALTIES: dict[str, Penalty] = {
         "To see why WGAN-GP was invented; with RMSprop and the Wasserstein loss.",
         "Almost nothing.",
         weight=0.01,
+        weight_points=0.01,
         project=_clip,
     ),
 }

@@ -89,7 +89,7 @@ export function number(v) {
   const size = Math.abs(v);
   if (size >= 1000) return whole(v);
   if (size >= 100) return v.toFixed(0);
-  if (size >= 10) return v.toFixed(1);
+  if (size >= 10) return String(Number(v.toFixed(1)));
   if (size >= 0.01 || size === 0) return String(Number(v.toFixed(2)));
   return v.toExponential(1);
 }

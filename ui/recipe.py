@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from gan_core import PENALTIES, ConfigError, GANConfig, Runner
+from gan_core import DATASETS, PENALTIES, ConfigError, GANConfig, Runner
 from gan_core.config import GROUPS, METAS, Meta, limits
 from gan_core.store import RESUMABLE, Run
 from ui import shell
@@ -145,8 +145,9 @@ def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
     changes = {name: value}
     draft()[name] = value
     if name == "penalty" and value != "none":  # each has its own usual weight
-        changes = {"penalty_weight": PENALTIES[value].weight, name: value}
-        _put("penalty_weight", PENALTIES[value].weight)
+        entry, points = PENALTIES[value], DATASETS[draft()["dataset"]].kind == "points"
+        changes = {"penalty_weight": entry.weight_points if points else entry.weight, name: value}
+        _put("penalty_weight", changes["penalty_weight"])
     if run is None:
         st.session_state.setdefault("touched", set()).update(changes)
         return
