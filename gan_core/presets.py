@@ -198,6 +198,13 @@ PAIRS: dict[str, Pair] = {
         GANConfig(dataset="ring8", steps=3000, lr_d=1e-4),
         GANConfig(dataset="ring8", steps=3000, lr_d=1e-3),
     ),
+    "unrolled": Pair(
+        "The same, unrolled",
+        "The discriminator is as slow on both sides. Right, the generator learns against the discriminator as it would be five "
+        "updates later, and spreads out.",
+        GANConfig(dataset="ring8", width=64, steps=1500, lr_d=1e-4),
+        GANConfig(dataset="ring8", width=64, steps=1500, lr_d=1e-4, unroll_steps=5),
+    ),
     "bare_critic": Pair(
         "A Wasserstein critic without its penalty",
         "A Wasserstein critic must be smooth. Left, nothing keeps it so and its slopes throw the samples about. Right, the "

@@ -1,10 +1,13 @@
 """What a person does, in a real browser."""
 
+import re
 import signal
+from contextlib import suppress
 
 import pytest
 from driving import Server, until
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from gan_core import GANConfig, Runner
 from ui import live
@@ -138,6 +141,56 @@ def test_a_learning_rate_changes_while_it_trains(server, tabs):
     assert (event["name"], event["value"]) == ("lr_g", 0.0005)
     assert event["step"] > 0
     button(page, "Stop").click()
+
+
+def test_a_penalty_is_switched_on_while_it_trains(server, tabs):
+    run = waiting_run(server)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    until(lambda: step(page) > 0)
+    menu = page.get_by_role("combobox", name="Penalty", exact=True)
+    option = page.get_by_text("DRAGAN", exact=True)
+
+    def offered() -> bool:
+        """A menu closes when what it stands in still scrolls; then it is opened again."""
+        menu.click()
+        with suppress(PlaywrightTimeout):
+            option.wait_for(timeout=3000)
+        return option.count() > 0
+
+    until(offered)
+    option.click()
+    until(lambda: server.store.get(run).config.penalty == "dragan")
+    assert server.store.get(run).config.penalty_weight == 0.1  # the usual one for points
+    at = step(page)
+    until(lambda: step(page) > at)
+    button(page, "Stop").click()
+
+
+def test_a_conditional_run_shows_a_column_for_each_class(server, tabs):
+    run = waiting_run(server, dataset="digits", network="dcgan", width=8, batch_size=16, conditional="projection")
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    until(lambda: int(page.locator("img.images").get_attribute("data-step") or 0) > 0)
+    expect(page.locator(".caption")).to_contain_text("A column for each class")
+    width, height = page.locator("img.images").evaluate("i => [i.naturalWidth, i.naturalHeight]")
+    assert (width, height) == (10 * 9 + 1, 8 * 9 + 1)
+    button(page, "Stop").click()
+
+
+def test_a_likelihood_model_shows_its_bits(server, tabs):
+    run = waiting_run(server, dataset="digits", network="pixelcnn", levels=2, width=8, depth=2, batch_size=16)
+    page = tabs(f"{server.url}?run={run}")
+    button(page, "Resume").click()
+    expect(page.locator(".big b")).to_have_text(re.compile(r"^0\.\d+$"), timeout=60_000)
+    expect(page.locator(".big span")).to_contain_text("bits for each pixel")
+    button(page, "Stop").click()
+
+
+def test_an_unknown_run_is_said(server, tabs):
+    page = tabs(f"{server.url}?run=nonsense")
+    expect(page.get_by_text("There is no run nonsense here")).to_be_visible()
+    expect(button(page, "Start")).to_be_visible()
 
 
 def test_digits_change_as_they_are_learnt(server, tabs):
