@@ -205,6 +205,13 @@ PAIRS: dict[str, Pair] = {
         GANConfig(dataset="ring8", width=64, steps=1500, lr_d=1e-4),
         GANConfig(dataset="ring8", width=64, steps=1500, lr_d=1e-4, unroll_steps=5),
     ),
+    "connected_noise": Pair(
+        "Noise in one piece, noise in islands",
+        "All else is equal. Left, the noise is one cloud, and what a network makes of it is one piece too: bridges between "
+        "islands, and islands left out. Right, its first eight numbers are coin tosses.",
+        PRESETS["grid"].config.but(latent="normal"),
+        PRESETS["grid"].config,
+    ),
     "bare_critic": Pair(
         "A Wasserstein critic without its penalty",
         "A Wasserstein critic must be smooth. Left, nothing keeps it so and its slopes throw the samples about. Right, the "
