@@ -182,10 +182,10 @@ with shell.guarded():
     notice = shell.notice() or (shell.plain(run.message) if run and run.status in ("failed", "paused", "interrupted") else "")
     left, right = st.container(key="workbench").columns([1, 3], gap="medium")
     with left, st.container(height=600, border=True, key="recipe"):
-        if problem:
-            st.error(shell.plain(problem))
         recipe.form(runner, run)
     with right:
+        if problem:
+            st.error(shell.plain(problem))
         if notice:
             (st.error if run and run.status == "failed" else st.warning)(notice)
         live.monitor(live.run_message(runner, run, live.SeriesCache()) if run else idle(), key="monitor")

@@ -74,8 +74,9 @@ def page(results: dict) -> str:
     lines = [
         "# What holds and what does not",
         "",
-        f"Made by `{results['command']}` on {m['cores']} cores, Python {m['python']}, torch {m['torch']}. Perfect samples score "
-        "98.9 % high quality, and a reverse KL of 0.001 (ring) or 0.005 (grid). Steps/s counts every seed's steps.",
+        f"Made by `{results['command']}` (cores used: {m['cores']}), Python {m['python']}, torch {m['torch']}. Perfect samples "
+        "score 98.9 % high quality, and a reverse KL of 0.001 (ring) or 0.005 (grid). A mode counts with a single good sample of "
+        "2,500, so one blob over everything covers all modes: read it beside the quality. Steps/s counts every seed's steps.",
         "",
     ]
     if results["recipes"]:

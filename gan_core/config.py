@@ -153,7 +153,7 @@ class GANConfig(BaseModel):
     ] = ""
     points: Annotated[
         str,
-        Field(title="Drawn points", max_length=20_000, description="The points you drew, as text."),
+        Field(title="Your points", max_length=20_000, description="The points as text, as gan_core.data.encode_points makes it."),
         Meta("Data", "your own", applies=lambda c: c.dataset == "drawn"),
     ] = ""
     conditional: Annotated[
@@ -292,9 +292,7 @@ class GANConfig(BaseModel):
         str,
         Field(
             title="Spectral normalisation",
-            description=(
-                "Divides every weight matrix by its largest singular value, so that the network cannot be steeper than 1."
-            ),
+            description=("Divides every weight matrix by its largest singular value, which bounds how steep the network can be."),
         ),
         Meta(
             "Model",
@@ -586,9 +584,9 @@ class GANConfig(BaseModel):
             title="Instance noise: until step",
             ge=0,
             le=10_000_000,
-            description="It falls evenly to nothing at this step. 0 keeps it.",
+            description="It falls evenly to nothing at this step of the run; later there is none. 0 keeps it.",
         ),
-        Meta("Remedies", "Sønderby et al. 2017, section 3.2", live=True, applies=lambda c: c.instance_noise > 0),
+        Meta("Remedies", "Sønderby et al. 2017, section 3.2", live=True, applies=lambda c: c.instance_noise > 0 and _is_game(c)),
     ] = 0
     augment: Annotated[
         str,
@@ -612,7 +610,12 @@ class GANConfig(BaseModel):
             le=1,
             description="The mean sign of the logits on real images that the strength is steered to.",
         ),
-        Meta("Remedies", "Karras et al. 2020, section 3.2: 0.6", live=True, applies=lambda c: c.augment == "ada"),
+        Meta(
+            "Remedies",
+            "Karras et al. 2020, section 3.2: 0.6",
+            live=True,
+            applies=lambda c: c.augment == "ada" and _is_images(c) and _is_game(c),
+        ),
     ] = 0.6
     ada_images: Annotated[
         int,
@@ -622,7 +625,12 @@ class GANConfig(BaseModel):
             le=100_000_000,
             description="How many images it takes for the strength to go from 0 to 1.",
         ),
-        Meta("Remedies", "Karras et al. 2020, section 3.2: 500,000", live=True, applies=lambda c: c.augment == "ada"),
+        Meta(
+            "Remedies",
+            "Karras et al. 2020, section 3.2: 500,000",
+            live=True,
+            applies=lambda c: c.augment == "ada" and _is_images(c) and _is_game(c),
+        ),
     ] = 500_000
     replay: Annotated[
         float,
@@ -637,7 +645,7 @@ class GANConfig(BaseModel):
             "Shrivastava et al. 2017, section 2.3; Zhu et al. 2017: 0.5",
             live=True,
             member=True,
-            applies=_is_game,
+            applies=lambda c: _is_game(c) and c.conditional == "none",
             formula="a pool of 8 batches; each sample is swapped with one of it with this probability",
             use="A game that goes round in circles, because the discriminator forgets.",
             cost="Memory for 8 batches.",
@@ -667,12 +675,14 @@ class GANConfig(BaseModel):
     reset_fraction: Annotated[
         float,
         Field(title="Partial reset: share", ge=0, le=1, description="How much of the weights starts afresh."),
-        Meta("Remedies", "the introductory article", live=True, member=True, applies=lambda c: c.reset_every > 0),
+        Meta("Remedies", "the introductory article", live=True, member=True, applies=lambda c: c.reset_every > 0 and _is_game(c)),
     ] = 0.1
     reset_network: Annotated[
         str,
         Field(title="Partial reset: of", description="Which network is reset."),
-        Meta("Remedies", "the introductory article", choices=PARTS, live=True, applies=lambda c: c.reset_every > 0),
+        Meta(
+            "Remedies", "the introductory article", choices=PARTS, live=True, applies=lambda c: c.reset_every > 0 and _is_game(c)
+        ),
     ] = "discriminator"
     ema_decay: Annotated[
         float,

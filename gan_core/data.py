@@ -17,6 +17,7 @@ import os
 import pickle
 import tarfile
 import tempfile
+import threading
 import urllib.request
 import zipfile
 import zlib
@@ -124,6 +125,13 @@ class Dataset:
     here: Callable[[Path], bool] = lambda folder: True
 
 
+_locks: dict[tuple[Source, Path], threading.Lock] = {}
+
+
+def _lock_of(wanted: tuple[Source, Path]) -> threading.Lock:
+    return _locks.setdefault(wanted, threading.Lock())
+
+
 def data_folder() -> Path:
     """Where downloaded data lie: GAN_PLAYGROUND_DATA, else `data/` in the project."""
     return Path(os.environ.get("GAN_PLAYGROUND_DATA") or Path(__file__).resolve().parent.parent / "data").expanduser()
@@ -142,7 +150,8 @@ def load(source: Source | str, folder: Path | None = None, progress: Progress = 
     folder = Path(folder) if folder is not None else data_folder()
     if DATASETS[source.name].kind == "points":
         return _cached_points(source)
-    return _cached_images(source, folder, _changed(source.path), _Quiet(progress))
+    with _lock_of((source, folder)):  # two who want the same wait for one
+        return _cached_images(source, folder, _changed(source.path), _Quiet(progress))
 
 
 def is_here(source: Source | str, folder: Path | None = None) -> bool:
@@ -784,8 +793,8 @@ DATASETS: dict[str, Dataset] = {
     ),
     "drawn": Dataset(
         _drawn,
-        "Your own drawing",
-        "Points that you draw in the square [-1, 1]², scattered with sigma 0.02.",
+        "Your own points",
+        "Points that you give, in the square [-1, 1]², scattered with sigma 0.02.",
         "GAN Lab, data set “drawing”",
         "To try any shape that you can think of.",
         "No download; fine detail needs many steps.",

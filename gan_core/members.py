@@ -167,7 +167,11 @@ class Members:
             self.anchors = None  # what is old when it is wanted again would mislead
         if not self._on["replay"]:
             self.replay.pool = None
-        if self.configs[0].ema_decay and self.average is None:
+        if self.configs[0].augment != "ada":
+            self.controller = Controller(len(self), self.device)
+        if not self.configs[0].ema_decay:
+            self.average = None
+        elif self.average is None:
             self._make_average()
 
     def _make_average(self) -> None:

@@ -140,7 +140,7 @@ PENALTIES: dict[str, Penalty] = {
         "At real samples the discriminator shall be flat, so that the game can come to rest there.",
         "γ/2 ‖∇D(real)‖²",
         "Mescheder et al. 2018, equation 9",
-        "The usual stabiliser: γ 0.01 to 1 for points; for images start from 0.0002 · size² / batch.",
+        "The usual stabiliser: γ about 0.1 for points, 0.1 to 10 for images; StyleGAN2-ADA begins with 0.0002 · size² / batch.",
         _TWICE,
         each_sample=True,
     ),

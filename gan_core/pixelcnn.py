@@ -200,7 +200,9 @@ class Likelihood:
         """Take over values that were changed while training."""
         self.configs = list(configs)
         self._lr = torch.tensor([[float(configs[0].lr_g)]], device=self.device)
-        if configs[0].ema_decay and self.average is None:
+        if not configs[0].ema_decay:
+            self.average = self.average_flat = None
+        elif self.average is None:
             self._make_average()
 
     def _make_average(self) -> None:
@@ -227,7 +229,8 @@ class Likelihood:
             grad = clip_gradient(grad, torch.full((1, 1), config.grad_clip, device=self.device))
         self.opt.step(grad, self._lr * share, config.beta1, config.beta2)
         if self.average is not None:
-            self.average_flat.lerp_(self.opt.flat, 1 - config.ema_decay)
+            # young averages forget faster, so that the first random weights do not count for long
+            self.average_flat.lerp_(self.opt.flat, max(1 - config.ema_decay, 9 / (self.opt.count + 9)))
         return torch.stack([bits.detach().view(1), norm])
 
     @torch.no_grad()

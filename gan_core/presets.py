@@ -171,7 +171,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "gan_lab_islands": Preset(
         "GAN Lab's three islands",
-        "What GAN Lab calls disjoint, with nearly its own settings and plain gradient descent: often an island is missed.",
+        "What GAN Lab calls disjoint, with nearly its own settings and plain descent: on most seeds an island is missed.",
         GANConfig(
             dataset="disjoint3",
             steps=3000,

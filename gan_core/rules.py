@@ -31,7 +31,7 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
     if c.dataset == "folder" and not c.path:
         yield "dataset = folder needs path: the folder or zip file with your images."
     if c.dataset == "drawn" and not c.points:
-        yield "dataset = drawn needs points: draw some first."
+        yield "dataset = drawn needs points, as text: gan_core.data.encode_points makes it from an array."
     if network.images_only and data.kind == "points":
         yield (
             f"network = {c.network} needs images, and {c.dataset} has points. Choose network = mlp, or an image data set "
@@ -44,6 +44,8 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
             f"conditional = {c.conditional} needs labels, and {c.dataset} has none. Set it to none, or choose a labelled "
             f"data set such as digits."
         )
+    if c.lr_schedule == "exponential" and not c.lr_end:
+        yield "lr_end = 0 stops an exponential schedule at once. Set it to 0.02 or so, or choose lr_schedule = linear."
     if not network.adversarial:
         yield from _without_a_game(c, metas)
         return
@@ -61,8 +63,11 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
             f"pack = {c.pack} and conditional = {c.conditional} do not go together: a pack holds samples of several classes. "
             f"Choose conditional = concat or embedding, or pack = 1."
         )
-    if c.lr_schedule == "exponential" and not c.lr_end:
-        yield "lr_end = 0 stops an exponential schedule at once. Set it to 0.02 or so, or choose lr_schedule = linear."
+    if c.latent == "coins" and c.latent_modes >= c.latent_dim:
+        yield (
+            f"latent_modes = {c.latent_modes} coins leave nothing of latent_dim = {c.latent_dim} to vary. Set latent_dim = "
+            f"{c.latent_modes + 2}, or fewer coins."
+        )
     if c.latent == "mixture" and c.latent_modes < 2:
         yield "latent_modes = 1 makes no mixture. Set it to 2 or more, or choose latent = normal."
     if penalty.project is not None and not c.penalty_weight:

@@ -136,7 +136,7 @@ class Runner:
         self._launch(runs)
         return runs
 
-    def resume(self, run: str, changes: Mapping[str, float] | None = None) -> None:
+    def resume(self, run: str, changes: Mapping[str, Any] | None = None) -> None:
         """Let a paused run go on, or take up one that was stopped, interrupted or failed from its last checkpoint.
 
         Args:
@@ -148,16 +148,14 @@ class Runner:
         """
         self.resume_together([run], changes)
 
-    def resume_together(self, runs: Sequence[str], changes: Mapping[str, float] | None = None) -> None:
+    def resume_together(self, runs: Sequence[str], changes: Mapping[str, Any] | None = None) -> None:
         """Resume runs; those that have to be taken up from a checkpoint share a thread, as a pair does that is started."""
-        wanted = [{"name": name, "value": value} for name, value in (changes or {}).items()]
         taken = []
         for row in [self.store.get(run) for run in runs]:
-            for change in wanted:
-                _check_change(row, change)
+            _check_changes(row, changes or {})
             if row.is_live and self._holds(row):
-                for change in wanted:
-                    self.send(row.id, "set", change)
+                if changes:
+                    self.send(row.id, "set", dict(changes))
                 self.send(row.id, "resume")
                 continue
             if row.status == "finished":
@@ -165,8 +163,8 @@ class Runner:
             try:
                 if not self.store.claim(row.id, self.owner, (row.status,)):
                     raise RunError(f"Run {row.id} has just been taken up elsewhere.")
-                for change in wanted:
-                    self.store.add_command(row.id, "set", change)
+                if changes:
+                    self.store.add_command(row.id, "set", dict(changes))
             except sqlite3.Error as error:
                 raise self._unwritable(error) from error
             taken.append(row.id)
@@ -194,7 +192,7 @@ class Runner:
         return self._is_alive(row.owner)
 
     def send(self, run: str, kind: str, value: Any = None) -> None:
-        """Give a command to a live run: pause, resume, step, stop, or set with {"name": …, "value": …}.
+        """Give a command to a live run: pause, resume, step, stop, or set with {name: value, …}, which are taken over together.
 
         Raises:
             ConfigError: a value that is out of range, or cannot change while training.
@@ -207,7 +205,7 @@ class Runner:
             mend = "Resume it first." if row.status in RESUMABLE else "Start a new run."
             raise RunError(f"Run {run} is {row.status}, so it cannot take the command {kind}. {mend}")
         if kind == "set":
-            _check_change(row, value)
+            _check_changes(row, value)
         try:
             self.store.add_command(run, kind, value)
         except sqlite3.Error as error:
@@ -291,11 +289,12 @@ class Runner:
                 del self._workers[run]
 
 
-def _check_change(row: Run, change: dict[str, Any]) -> None:
-    """Raise ConfigError where a change {"name", "value"} cannot be made in a run that trains."""
-    if change["name"] not in METAS or not METAS[change["name"]].live:
-        raise ConfigError(f"{change['name']} cannot be changed while a run trains.")
-    row.config.but(**{change["name"]: change["value"]})
+def _check_changes(row: Run, changes: Mapping[str, Any]) -> None:
+    """Raise ConfigError where settings cannot be changed in a run that trains, or do not fit together."""
+    for name in changes:
+        if name not in METAS or not METAS[name].live:
+            raise ConfigError(f"{name} cannot be changed while a run trains.")
+    row.config.but(**changes)
 
 
 class _Worker:

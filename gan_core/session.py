@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .config import GANConfig
-from .errors import DivergedError, PlaygroundError
+from .errors import ConfigError, DivergedError, PlaygroundError
 from .frames import live_frame
 from .store import RunStore
 from .trainer import Trainer
@@ -70,7 +70,7 @@ class Session:
         self._checkpoints = Pacer(0.01, 2.0)
         self._last_report = self._last_told = 0.0
         self._steps_since = 0
-        self._changes: dict[str, float] = {}
+        self._changes: dict[str, Any] = {}
         self.is_wanted_elsewhere: Callable[[], bool] = lambda: False
 
     @property
@@ -90,8 +90,7 @@ class Session:
         if self.store.checkpoint_steps(self.run):
             trainer.load_state_dict(self.store.load_checkpoint(self.run))
             self.store.drop_series_after(self.run, trainer.step_count)
-        for name, value in self._changes.items():
-            trainer.set_value(name, value)
+        trainer.set_values(self._changes)
         self.configs = trainer.configs
         self.store.update(self.run, configs=self.configs)
         self.trainer, self.message = trainer, ""
@@ -125,7 +124,7 @@ class Session:
             self._report()
 
     def obey(self, kind: str, value: Any) -> None:
-        """A command: pause, resume, step, stop, or set {"name", "value"}."""
+        """A command: pause, resume, step, stop, or set {name: value, …}."""
         with self._guard():
             if kind == "pause" and self.status in ("running", "queued"):
                 self._settle("paused", "")
@@ -136,7 +135,7 @@ class Session:
             elif kind == "stop":
                 self._settle("stopped", "")
             elif kind == "set":
-                self._set(value["name"], value["value"])
+                self._set(value)
 
     def _step_once(self) -> None:
         if self.trainer is None:
@@ -157,15 +156,21 @@ class Session:
     def _is_done(self) -> bool:
         return self.step >= self.trainer.configs[0].steps
 
-    def _set(self, name: str, value: float) -> None:
-        before = getattr(self.configs[0], name)
-        self.configs = [c.but(**{name: value}) for c in self.configs]
+    def _set(self, changes: dict[str, Any]) -> None:
+        """Take over settings. What another change has made impossible meanwhile is refused, and the run goes on as it was."""
+        before = self.configs[0]
+        try:
+            self.configs = [c.but(**changes) for c in self.configs]
+        except ConfigError as error:
+            self.store.add_event(self.run, self.step, "refused", changes=changes, message=str(error))
+            return
         if self.trainer:
-            self.trainer.set_value(name, value)
+            self.trainer.set_values(changes)
         else:
-            self._changes[name] = value  # until there is a trainer, whose checkpoint may know an older value
+            self._changes |= changes  # until there is a trainer, whose checkpoint may know older values
         self.store.update(self.run, configs=self.configs)
-        self.store.add_event(self.run, self.step, "set", name=name, before=before, value=value)
+        for name, value in changes.items():
+            self.store.add_event(self.run, self.step, "set", name=name, before=getattr(before, name), value=value)
 
     def _resume(self) -> None:
         self.status, self.problem = "queued", ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -236,15 +236,20 @@ class Trainer:
         )
 
     def set_value(self, name: str, value: float | str) -> None:
-        """Change a setting between two steps, for all members.
+        """Change one setting: see `set_values`."""
+        self.set_values({name: value})
+
+    def set_values(self, changes: Mapping[str, float | str]) -> None:
+        """Change settings between two steps, for all members, all of them or none.
 
         Raises:
-            ConfigError: the setting is unknown, cannot change while training, or the value is out of range.
+            ConfigError: a setting is unknown, cannot change while training, or they do not fit together.
         """
-        if name not in METAS or not METAS[name].live:
-            live = ", ".join(n for n, m in METAS.items() if m.live)
-            raise ConfigError(f"{name} cannot be changed while a run trains. These can: {live}.")
-        self.configs = [c.but(**{name: value}) for c in self.configs]
+        for name in changes:
+            if name not in METAS or not METAS[name].live:
+                live = ", ".join(n for n, m in METAS.items() if m.live)
+                raise ConfigError(f"{name} cannot be changed while a run trains. These can: {live}.")
+        self.configs = [c.but(**changes) for c in self.configs]
         start = 0
         for block in self._blocks:
             block.set_configs(self.configs[start : start + len(block)])

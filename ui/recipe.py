@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from gan_core import DATASETS, PENALTIES, ConfigError, GANConfig, Runner
+from gan_core import DATASETS, PENALTIES, ConfigError, GANConfig, PlaygroundError, Runner
 from gan_core.config import GROUPS, METAS, Meta, limits
 from gan_core.store import RESUMABLE, Run
 from ui import shell
@@ -66,7 +66,7 @@ def form(runner: Runner, run: Run | None) -> None:
         for name in first:
             _widget(name, runner, run, live)
         if rest:
-            with st.expander(f"More: {group.lower()}" if first else group):
+            with st.expander(f"More: {group.lower()}" if first else group, key=f"more_{group}"):
                 for name in rest:
                     _widget(name, runner, run, live)
 
@@ -138,26 +138,43 @@ def _changed(name: str, key: str, runner: Runner, run: str | None) -> None:
     """A widget changed: into the draft, and to the run if it is live."""
     if key != _key(name):
         return  # a widget of an older form, which Streamlit reports as changed when it is taken away
-    value = st.session_state[key]
-    before = draft()[name]
-    if value == before:
+    before, value = dict(draft()), st.session_state[key]
+    if value == before[name]:
         return
-    changes = {name: value}
-    draft()[name] = value
-    if name == "penalty" and value != "none":  # each has its own usual weight
-        entry, points = PENALTIES[value], DATASETS[draft()["dataset"]].kind == "points"
-        changes = {"penalty_weight": entry.weight_points if points else entry.weight, name: value}
-        _put("penalty_weight", changes["penalty_weight"])
+    changes = {**_that_follow(name, value), name: value}
+    draft().update(changes)
     if run is None:
         st.session_state.setdefault("touched", set()).update(changes)
-        return
-    with shell.attempt():
-        for changed, new in changes.items():
-            runner.send(run, "set", {"name": changed, "value": new})
+    else:
+        try:
+            runner.send(run, "set", changes)
+        except PlaygroundError as error:
+            st.session_state["notice"] = str(error)
+            for changed in changes:  # the form goes on to show what the run does
+                _put(changed, before[changed])
+            return
         drafted = st.session_state.get("drafted")
         if drafted:  # the form already shows what the run is about to become
             st.session_state["drafted"] = drafted[0], drafted[1].but(**changes)
-        st.toast(f"{GANConfig.model_fields[name].title}: {_shown(name, before)} → {_shown(name, value)}")
+        st.toast(f"{GANConfig.model_fields[name].title}: {_shown(name, before[name])} → {_shown(name, value)}")
+    for changed in changes:
+        if changed != name:
+            _put(changed, changes[changed])
+
+
+def _that_follow(name: str, value: Any) -> dict[str, Any]:
+    """What else changes with a setting: a penalty brings its usual weight, and what is not shown any more has no effect."""
+    before, after = draft(), {**draft(), name: value}
+    changes = {
+        other: GANConfig.model_fields[other].default
+        for other, meta in METAS.items()
+        if meta.live and _applies(other, before) and not _applies(other, after)
+    }
+    changes = {other: usual for other, usual in changes.items() if usual != before[other]}
+    if name == "penalty" and value != "none":
+        points = DATASETS[before["dataset"]].kind == "points"
+        changes["penalty_weight"] = PENALTIES[value].weight_points if points else PENALTIES[value].weight
+    return changes
 
 
 def _shown(name: str, value: Any) -> str:

@@ -32,7 +32,7 @@ FEATURES = [
     *(_network(name) for name in NETWORKS),
     *({"penalty": name, "penalty_weight": 0.1} for name in PENALTIES),
     *({"loss": name} for name in LOSSES),
-    *({"latent": name} for name in LATENTS),
+    *({"latent": name, "latent_modes": 3} if name == "coins" else {"latent": name} for name in LATENTS),
     *({"optimizer": name, "unroll_steps": 1} for name in OPTIMIZERS),
     *({"lr_schedule": name, "grad_clip": 0.1} for name in SCHEDULES),
     *({"conditional": name} for name in CONDITIONS),

@@ -237,12 +237,13 @@ def test_resuming_is_bit_exact(make, optimizer, changes):
     assert whole.scores()["bits_per_dim"].equal(second.scores()["bits_per_dim"])
 
 
-def test_average_is_an_average_of_the_visited_weights(make):
-    likelihood, _ = make(ema_decay=0.9)
+def test_average_forgets_the_first_weights_soon_and_then_by_its_decay(make):
+    likelihood, _ = make(ema_decay=0.5)
     expected = likelihood.opt.flat.double()
-    for _ in range(5):
+    for step in range(1, 13):
         likelihood.step()
-        expected = 0.9 * expected + 0.1 * likelihood.opt.flat.double()
+        kept = min(0.5, step / (9 + step))
+        expected = kept * expected + (1 - kept) * likelihood.opt.flat.double()
     torch.testing.assert_close(likelihood.average_flat.double(), expected, rtol=1e-5, atol=1e-7)
 
 

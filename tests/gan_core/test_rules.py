@@ -70,6 +70,11 @@ RULES = {
         "lr_end = 0",
         [{"lr_end": 0.02}, {"lr_schedule": "linear"}],
     ),
+    "nothing but coins": (
+        {"latent": "coins", "latent_dim": 4, "latent_modes": 4},
+        "latent_modes = 4",
+        [{"latent_dim": 6}, {"latent_modes": 3}],
+    ),
     "a mixture of one": (
         {"latent": "mixture", "latent_modes": 1},
         "latent_modes = 1",

@@ -276,7 +276,7 @@ def test_a_run_stopped_in_the_queue_can_be_resumed(runner, store, tiny, paused, 
 def test_a_value_set_while_running_is_noted(runner, store, endless, under_way, wait_until):
     run = runner.start(endless)
     under_way(run)
-    runner.send(run, "set", {"name": "lr_g", "value": 0.002})
+    runner.send(run, "set", {"lr_g": 0.002})
     event = wait_until(lambda: store.events(run))[0]
     assert (event["kind"], event["name"], event["before"], event["value"]) == ("set", "lr_g", endless.lr_g, 0.002)
 
@@ -284,13 +284,13 @@ def test_a_value_set_while_running_is_noted(runner, store, endless, under_way, w
 def test_a_value_set_while_running_is_in_the_config(runner, store, endless, under_way, wait_until):
     run = runner.start(endless)
     under_way(run)
-    runner.send(run, "set", {"name": "lr_g", "value": 0.002})
+    runner.send(run, "set", {"lr_g": 0.002})
     wait_until(lambda: store.get(run).config.lr_g == 0.002)
 
 
 def test_a_value_set_in_a_pause_acts_exactly_from_there(runner, store, paused, endless, wait_until, stop):
     _step(runner, store, wait_until, paused)
-    runner.send(paused, "set", {"name": "lr_g", "value": 0.002})
+    runner.send(paused, "set", {"lr_g": 0.002})
     _step(runner, store, wait_until, paused)
     stop(paused)
     expected = Trainer(endless).train(1)
@@ -299,7 +299,7 @@ def test_a_value_set_in_a_pause_acts_exactly_from_there(runner, store, paused, e
 
 
 def test_a_value_set_before_the_first_step_is_obeyed(runner, store, paused, wait_until):
-    runner.send(paused, "set", {"name": "lr_g", "value": 0.002})
+    runner.send(paused, "set", {"lr_g": 0.002})
     _step(runner, store, wait_until, paused)
     assert store.get(paused).config.lr_g == 0.002
 
@@ -317,13 +317,35 @@ def test_a_value_changed_with_resume_acts_from_the_checkpoint(runner, store, pau
 
 def test_a_value_out_of_range_is_refused_at_once(runner, paused):
     with pytest.raises(ConfigError, match="lr_g = 7"):
-        runner.send(paused, "set", {"name": "lr_g", "value": 7})
+        runner.send(paused, "set", {"lr_g": 7})
 
 
 @pytest.mark.parametrize("name", ["width", "seed", "nonsense"])
 def test_a_value_that_cannot_change_is_refused_at_once(runner, paused, name):
     with pytest.raises(ConfigError, match=f"{name} cannot be changed"):
-        runner.send(paused, "set", {"name": name, "value": 3})
+        runner.send(paused, "set", {name: 3})
+
+
+def test_changes_that_only_fit_together_are_taken_together(runner, store, paused, wait_until):
+    runner.send(paused, "set", {"label_smoothing": 0.1})
+    wait_until(lambda: store.get(paused).config.label_smoothing == 0.1)
+    runner.send(paused, "set", {"loss": "hinge", "label_smoothing": 0.0})
+    wait_until(lambda: store.get(paused).config.loss == "hinge")
+
+
+def test_a_change_that_another_has_made_impossible_is_refused_and_the_run_goes_on(runner, store, paused, wait_until):
+    for value in ({"label_smoothing": 0.1}, {"loss": "hinge"}):  # as two tabs may send them at once
+        store.add_command(paused, "set", value)
+    event = wait_until(lambda: [e for e in store.events(paused) if e["kind"] == "refused"])[0]
+    assert "label_smoothing" in event["message"]
+    assert (store.get(paused).status, store.get(paused).config.loss) == ("paused", "nonsaturating")
+
+
+def test_resume_refuses_changes_that_do_not_fit_together(runner, store, paused, stop):
+    stop(paused)
+    with pytest.raises(ConfigError, match="penalty = clip"):
+        runner.resume(paused, {"penalty": "clip", "penalty_weight": 0.0})
+    assert store.get(paused).status == "stopped"
 
 
 # Queue
@@ -643,7 +665,7 @@ def test_an_ended_run_takes_no_command(runner, store, tiny, ended, command):
     run = store.create([tiny()])
     store.update(run, status=ended)
     with pytest.raises(RunError, match=f"is {ended}, so it cannot take the command {command}"):
-        runner.send(run, command, {"name": "lr_g", "value": 0.1})
+        runner.send(run, command, {"lr_g": 0.1})
 
 
 def test_an_unknown_command_is_refused(runner, paused):

@@ -338,6 +338,12 @@ def test_reported_penalty_carries_its_weight(tiny):
     assert ten == pytest.approx(10 * one, rel=1e-5)
 
 
+def test_without_the_average_samples_are_those_of_the_weights_at_once(tiny):
+    trainer = Trainer(tiny(ema_decay=0.9)).train(5)
+    trainer.set_value("ema_decay", 0.0)
+    assert torch.equal(trainer.sample(8), trainer.sample(8, average=False))
+
+
 # Steps, history, values
 
 

@@ -127,6 +127,27 @@ def test_a_learning_rate_changed_in_the_form_reaches_the_run(opened, runner):
     assert not test.exception
 
 
+def test_a_refused_change_leaves_the_form_with_what_the_run_does(opened, runner):
+    run = runner.start(TINY.but(steps=10_000_000, penalty="clip"))
+    until(lambda: runner.store.get(run).status == "running")
+    test = opened("playground.py")
+    title = GANConfig.model_fields["penalty_weight"].title
+    next(w for w in test.number_input if w.label == title).set_value(0.0).run()
+    assert "would make every weight 0" in text(test).replace("\\", "")
+    assert next(w for w in test.number_input if w.label == title).value == 1.0
+    runner.send(run, "stop")
+
+
+def test_a_loss_without_labels_takes_their_smoothing_away(opened, runner):
+    run = runner.start(TINY.but(steps=10_000_000, label_smoothing=0.1))
+    until(lambda: runner.store.get(run).status == "running")
+    test = opened("playground.py")
+    next(w for w in test.selectbox if w.label == GANConfig.model_fields["loss"].title).set_value("hinge").run()
+    until(lambda: runner.store.get(run).config.loss == "hinge")
+    assert runner.store.get(run).config.label_smoothing == 0
+    runner.send(run, "stop")
+
+
 def test_a_failed_run_says_what_to_try(opened, runner):
     run = runner.start(TINY.but(lr_g=1, lr_d=1, optimizer="sgd", steps=100_000, width=64))
     runner.wait(run, 120)
