@@ -92,7 +92,7 @@ def message(trainer: Trainer, run: Run, choice: dict) -> bytes:
     noise = torch.randn((1, trainer.noise_numbers), generator=seeded(0, "noise")).expand(len(way), -1)  # it stands still
     made = trainer.generate(way, choice["member"], labels=labels, noise=noise if trainer.noise_numbers else None)
     key = hashlib.blake2b(repr((run.id, choice)).encode(), digest_size=8).hexdigest()
-    header = {"key": key, "frames": len(made), "palette": PALETTE}
+    header = {"made": time.monotonic(), "key": key, "frames": len(made), "palette": PALETTE}
     if made.dim() == 4:
         caption = "The strip shows frames along the way; a click jumps there."
         return pack(

@@ -7,7 +7,7 @@ import { unpack } from "./wire.js";
 
 const monitors = new WeakMap();
 const PERIOD = 470; // ms between two questions: at least twice a second
-const ENDED_PERIOD = 2500; // ms, for a run that has ended
+const SLOW_PERIOD = 2500; // ms, for a run that has ended, and for a page that nobody sees
 
 const HTML = `
 <div class="monitor">
@@ -58,6 +58,7 @@ class Monitor {
     this.run = null;
     this.live = false;
     this.turn = 0;
+    this.made = 0; // when the server made the latest message from the page
     this.failures = 0;
     this.woken = () => { if (!document.hidden) this.askLater(0); };
     document.addEventListener("visibilitychange", this.woken);
@@ -77,6 +78,8 @@ class Monitor {
   take(bytes) {
     forgetThemes(this.root, this.stage.canvas, ...this.charts.map((chart) => chart.canvas));
     const header = unpack(bytes).header;
+    if (header.made < this.made) return; // overtaken on the way
+    this.made = header.made;
     if ((header.run || null) !== this.run) { // another run: a zoom into the last one means nothing here
       this.stage.view = null;
       for (const chart of this.charts) chart.range = null;
@@ -96,7 +99,8 @@ class Monitor {
     // until the first picture is there, it is asked for more often
     if (!this.run) return;
     // a run that has ended may be taken up again, here or elsewhere
-    const wait = !this.live ? ENDED_PERIOD : this.hasPicture ? delay : Math.min(delay, 120);
+    const slow = !this.live || document.hidden;
+    const wait = slow ? SLOW_PERIOD : this.hasPicture ? delay : Math.min(delay, 120);
     this.timer = setTimeout(() => this.ask(), wait);
   }
 
@@ -104,20 +108,18 @@ class Monitor {
   // is under way at a time: `turn` moves on with every message from the page.
   async ask() {
     const turn = this.turn, begun = performance.now();
-    if (!document.hidden) {
-      const answer = await this.answer();
-      if (turn !== this.turn) return;
-      if (answer.bytes) {
-        const header = this.update(answer.bytes);
-        this.live = header.live;
-        if (header.status !== this.pageStatus) { this.pageStatus = header.status; this.notify(header.status); }
-      } else if (answer.gone) {
-        this.run = null;
-        this.notify("gone");
-      }
-      this.failures = answer.problem ? this.failures + 1 : 0;
-      if (this.failures >= 3) this.find(".status").textContent = answer.problem;
+    const answer = await this.answer();
+    if (turn !== this.turn) return;
+    if (answer.bytes) {
+      const header = this.update(answer.bytes);
+      this.live = header.live;
+      if (header.status !== this.pageStatus) { this.pageStatus = header.status; this.notify(header.status); }
+    } else if (answer.gone) {
+      this.run = null;
+      this.notify("gone");
     }
+    this.failures = answer.problem ? this.failures + 1 : 0;
+    if (this.failures >= 3) this.find(".status").textContent = answer.problem;
     this.askLater(Math.max(100, PERIOD - (performance.now() - begun)));
   }
 

@@ -41,6 +41,7 @@ class Player {
     this.find = (selector) => this.root.querySelector(selector);
     this.stage = new Stage(this.find("canvas.points"));
     this.current = 0;
+    this.made = 0; // when the server made what is shown
     this.timer = null;
     this.find(".play").onclick = () => this.toggle();
     this.find("input").oninput = (e) => { this.current = Number(e.target.value); this.draw(); };
@@ -61,6 +62,8 @@ class Player {
 
   update(bytes) {
     const { header, arrays } = unpack(bytes);
+    if (header.made < this.made) return; // overtaken on the way
+    this.made = header.made;
     forgetThemes(this.stage.canvas, this.find("canvas.strip"));
     if (this.wanted === header.key) { this.draw(); return; }
     this.wanted = header.key;

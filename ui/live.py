@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
+import time
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,17 +32,17 @@ _VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("
 def code(name: str) -> str:
     """The component's own JavaScript: it loads static/<name>.js, once, and hands every message on to it.
 
-    Streamlit calls what the default export returns when the component goes, and also right after a message that was
-    overtaken by the next one while this code was still loading. Only the latest message's farewell ends the view.
+    Streamlit calls what the default export returns when the component goes, but also after a message that was overtaken
+    by the next one while this code was loading; and the two may arrive in either order. So a view ends only when its place
+    has left the page, and a message
+    carries when it was `made`, by which the view knows one that is older.
     """
     return f"""
 const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
-const latest = new WeakMap();
 export default function (component) {{
-  const place = component.parentElement, turn = {{}};
-  latest.set(place, turn);
+  const place = component.parentElement;
   module.then((m) => m.render(component));
-  return () => module.then((m) => latest.get(place) === turn && m.dispose(place));
+  return () => module.then((m) => {{ if (!(place.host || place).isConnected) m.dispose(place); }});
 }}
 """
 
@@ -70,6 +71,7 @@ def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str
     frame = b"" if data is None else _idle_frame(data)
     zero = np.zeros(0, np.float32)
     header = {
+        "made": time.monotonic(),
         "layout": layout,
         "status": "none",
         "label": "Ready",
@@ -227,6 +229,7 @@ def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wid
         arrays["frame"] = frame
     word = STATUS[run.status][0]
     header = {
+        "made": time.monotonic(),
         "layout": layout,
         "run": run.id,
         "live": run.is_live,

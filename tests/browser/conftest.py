@@ -16,6 +16,17 @@ FLAGS = [
 ]
 
 
+# What to know of a page on which something did not happen.
+HOW_IT_STANDS = """() => ({
+    visibility: document.visibilityState,
+    monitors: [...document.querySelectorAll(".monitor")].map((m) => [m.dataset.run, m.dataset.step, m.innerText.slice(0, 200)]),
+    feed: performance.getEntriesByType("resource").filter((e) => e.name.includes("/live/")).slice(-5)
+        .map((e) => [e.name, Math.round(e.startTime), Math.round(e.duration), e.responseStatus]),
+    now: Math.round(performance.now()),
+    text: document.body.innerText.slice(0, 600),
+})"""
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in Path(item.fspath).parts:
@@ -38,11 +49,23 @@ def browser():
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        item.failed = report.failed
+    return report
+
+
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, request):
     """A server of this test's own, cold and with no runs."""
     server = Server(tmp_path)
     yield server
+    if getattr(request.node, "failed", False):
+        for run in server.store.runs():
+            print("run", run.id, run.status, run.step, run.message, server.store.events(run.id))
+        print(server.log.read_text()[-2000:])
     server.stop()
 
 
@@ -52,14 +75,15 @@ def _streamlits_own(url: str) -> bool:
 
 
 @pytest.fixture
-def tabs(browser):
+def tabs(browser, request):
     """Opens tabs; the test fails if any of them meets a page error, a console error or an answer of 400 and above."""
-    wrong, contexts = [], []
+    wrong, contexts, pages = [], [], []
 
     def open_tab(url: str, width: int = 1280, height: int = 800, scheme: str = "light"):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda e: wrong.append(f"page error: {e}"))
         page.on("console", lambda m: _console(m, wrong))
@@ -68,6 +92,9 @@ def tabs(browser):
         return page
 
     yield open_tab
+    if getattr(request.node, "failed", False):
+        for page in pages:
+            print("tab", page.url, page.evaluate(HOW_IT_STANDS))
     for context in contexts:
         context.close()
     assert not wrong, wrong

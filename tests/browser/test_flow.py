@@ -97,26 +97,34 @@ def test_the_live_view_keeps_its_node_and_its_zoom(server, tabs):
     button(page, "Stop").click()
 
 
-def test_a_message_that_is_overtaken_does_not_end_the_view(server, tabs):
-    """Streamlit ends an overtaken message's mount after the next one has been drawn in the same place."""
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]], ids=["in_order", "the_newer_first"])
+def test_a_message_that_is_overtaken_neither_ends_the_view_nor_is_shown(server, tabs, order):
+    """Streamlit may hand on two messages in either order, and says farewell to the older one after both."""
     page = tabs(server.url)
     run = server.store.create([GANConfig(**LONG)])
     server.store.update(run, status="interrupted")
-    page.evaluate(
-        """async ([code, message]) => {
+    runner, messages = Runner(server.store), []
+    for step in (5, 6):
+        server.store.report(run, step=step, rate=0, seconds=0, series={}, status="running", message="")
+        messages.append(list(live.run_message(runner, server.store.get(run), live.SeriesCache())))
+    shown = page.evaluate(
+        """async ([code, messages, order]) => {
             const module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
             const place = document.createElement("div");
             place.innerHTML = '<div class="host"></div>';
             place.id = "mounted";
             document.body.append(place);
-            const data = new Uint8Array(message);
-            const draw = () => module.default({ parentElement: place, data, setTriggerValue: () => {} });
-            const farewell = draw();
-            draw();
-            await farewell();
+            const farewells = [];
+            for (const k of order) {
+                const data = new Uint8Array(messages[k]);
+                farewells[k] = module.default({ parentElement: place, data, setTriggerValue: () => {} });
+            }
+            await farewells[0]();
+            return place.querySelector(".monitor").dataset.step;
         }""",
-        [live.code("monitor"), list(live.run_message(Runner(server.store), server.store.get(run), live.SeriesCache()))],
+        [live.code("monitor"), messages, order],
     )
+    assert shown == "6"
     server.store.report(run, step=77, rate=0, seconds=0, metrics={}, series={}, status="stopped", message="")
     until(lambda: page.locator("#mounted .monitor").get_attribute("data-step") == "77")
 
