@@ -278,13 +278,14 @@ def test_the_latent_page_leaves_focus_and_form_alone(server, tabs):
     button(page, "Resume").click()
     until(lambda: server.store.get(done).status == "finished")
     button(page, "Reset").click()
-    page.get_by_label("Noise dimensions", exact=True).fill("5")
-    page.get_by_label("Noise dimensions", exact=True).press("Enter")
+    page.get_by_label("Steps", exact=True).fill("1234")
+    page.get_by_label("Steps", exact=True).press("Enter")
+    expect(page.locator(".monitor .step")).to_have_text("1\u202f234 steps planned")  # it has arrived
     page.get_by_role("link", name="Latent space").click()
     expect(page.locator(".player")).to_have_attribute("data-frames", "25")
     page.get_by_role("link", name="Playground").click()
     expect(button(page, "Start")).to_be_visible()
-    expect(page.get_by_label("Noise dimensions", exact=True)).to_have_value("5")
+    expect(page.get_by_label("Steps", exact=True)).to_have_value("1234")
     assert page.locator(".monitor").get_attribute("data-run") == ""
 
 
