@@ -41,8 +41,9 @@ def browser():
         if os.environ.get("GAN_PLAYGROUND_NEEDS_BROWSER"):
             pytest.fail(message)
         pytest.skip(message)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # a cold server on a busy machine takes more than Playwright's 5 s
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
