@@ -7,12 +7,14 @@ import streamlit as st
 
 from ui import engine
 from ui.feed import ROUTES
+from ui.latent.searches import SEARCHES
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """When the server stops, so do the training threads, each with a last checkpoint."""
+    """When the server stops, so do searches and the training threads, these each with a last checkpoint."""
     yield
+    SEARCHES.shutdown()
     engine.shutdown()
 
 

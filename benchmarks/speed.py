@@ -16,33 +16,18 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from benchmarks.serving import Server, await_until, chromium, server_rate, waiting_run
 from gan_core import GANConfig, RunStore, Trainer
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MANY = 10_000_000  # steps: more than any window takes
 
 POINTS = GANConfig(dataset="ring8", latent_dim=2, width=128, depth=2, batch_size=256, steps=MANY)
@@ -168,45 +153,6 @@ def members(width: int, batch: int, windows: int, seconds: float) -> dict:
             "together_over_engine_alone": round(best["together"] / best["engine_alone"], 2)}  # fmt: skip
 
 
-class Server:
-    """The app on a free port with an empty folder of runs."""
-
-    def __init__(self, folder: Path):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
-        self.url = f"http://localhost:{self.port}/"
-        self.log = (folder / "server.log").open("w")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(self.port),
-             "--server.headless", "true"],
-            cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, "GAN_PLAYGROUND_RUNS": str(folder)})  # fmt: skip
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{self.url}_stcore/health", timeout=1)
-                return
-            except OSError:
-                time.sleep(0.25)
-        raise RuntimeError("the server does not answer")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(60)
-        self.log.close()
-
-
-@contextmanager
-def chromium() -> Iterator:
-    """A headless browser page."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 800})
-        browser.close()
-
-
 def with_page(config: GANConfig, windows: int, seconds: float, chunk: int) -> dict:
     """Rates of the engine alone, of the server without a viewer, and of the server with its page open."""
     trainer = Trainer(config)
@@ -217,18 +163,18 @@ def with_page(config: GANConfig, windows: int, seconds: float, chunk: int) -> di
         try:
             page.goto(server.url)
             page.get_by_role("button", name="Start").first.wait_for(timeout=30_000)
-            run = _waiting_run(store, config)
+            run = waiting_run(store, config)
             page.goto(f"{server.url}?run={run}")
             page.get_by_role("button", name="Resume").click(timeout=30_000)
-            _await(lambda: store.get(run).status == "running")
+            await_until(lambda: store.get(run).status == "running")
 
             def engine() -> float:
                 page.goto("about:blank")
                 store.add_command(run, "pause")
-                _await(lambda: store.get(run).status == "paused")
+                await_until(lambda: store.get(run).status == "paused")
                 found = rate(trainer.train, seconds, chunk)
                 store.add_command(run, "resume")
-                _await(lambda: store.get(run).status == "running")
+                await_until(lambda: store.get(run).status == "running")
                 return found
 
             def served(url: str) -> float:
@@ -236,7 +182,7 @@ def with_page(config: GANConfig, windows: int, seconds: float, chunk: int) -> di
                 if url != "about:blank":
                     page.locator(".monitor[data-step]").wait_for(timeout=30_000)
                 time.sleep(2)
-                return _server_rate(store, run, seconds)
+                return server_rate(store, run, seconds)
 
             best = best_of({"engine": engine, "server": lambda: served("about:blank"),
                             "page": lambda: served(f"{server.url}?run={run}")}, windows)  # fmt: skip
@@ -244,31 +190,6 @@ def with_page(config: GANConfig, windows: int, seconds: float, chunk: int) -> di
             server.stop()
     return {**_rounded(best), "page_over_server": round(best["page"] / best["server"], 3),
             "page_over_engine": round(best["page"] / best["engine"], 3)}  # fmt: skip
-
-
-def _waiting_run(store: RunStore, config: GANConfig) -> str:
-    """A run that waits in the store as if its program had ended, for the page's Resume button to take up."""
-    run = store.create([config])
-    store.update(run, status="interrupted")
-    return run
-
-
-def _server_rate(store: RunStore, run: str, seconds: float) -> float:
-    """Steps a second between two reports of the training thread, about so many seconds apart."""
-    first = store.get(run)
-    _await(lambda: store.get(run).updated > first.updated)
-    first = store.get(run)
-    time.sleep(seconds)
-    last = store.get(run)
-    return (last.step - first.step) / (last.updated - first.updated)
-
-
-def _await(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("what was waited for did not happen")
-        time.sleep(0.02)
 
 
 def _rounded(rates: dict[str, float]) -> dict[str, float]:

@@ -12,14 +12,56 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
-from conftest import FLAGS  # noqa: E402
 from driving import Server, until  # noqa: E402
 
+from benchmarks.serving import CHROMIUM_FLAGS  # noqa: E402
 from gan_core import PRESETS  # noqa: E402
+
+TELLING = {  # the step of each story's picture
+    "ring": 5000,
+    "saturating": 1500,
+    "nonsaturating": 1500,
+    "slow_discriminator": 3000,
+    "collapse_cured": 2500,
+    "strong_discriminator": 500,
+    "clipped_critic": 3000,
+    "digits": 700,
+    "conditional_digits": 700,
+}
 
 
 def step(page: Page) -> int:
     return int(page.locator(".monitor").first.get_attribute("data-step"))
+
+
+def start_preset(page: Page, server: Server, name: str) -> None:
+    page.goto(f"{server.url}?run=new")
+    page.locator(f".st-key-preset_{name} button").click()
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Start", exact=True).click()
+    until(lambda: server.store.runs()[0].config == PRESETS[name].config)
+
+
+def tell_stories(page: Page, server: Server) -> None:
+    """Each story at the moment of which it tells."""
+    (ROOT / "docs" / "stories").mkdir(exist_ok=True)
+    for name, at in TELLING.items():
+        tell_story(page, server, name, at)
+
+
+def tell_story(page: Page, server: Server, name: str, at: int) -> None:
+    preset = PRESETS[name]
+    run = server.store.create([preset.config], name=preset.title)
+    server.store.update(run, status="interrupted", until={"step": at} if at < preset.config.steps else {})
+    page.goto(f"{server.url}?run={run}")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    until(lambda: server.store.get(run).status in ("paused", "finished"), 600)
+    page.wait_for_timeout(2500)  # the page notices, and the picture of the end is there
+    assert server.store.get(run).step == at
+    page.locator(".monitor").screenshot(path=ROOT / "docs" / "stories" / f"{name}.png")
+    if server.store.get(run).is_live:
+        page.get_by_role("button", name="Stop", exact=True).click()
+        until(lambda: server.store.get(run).status == "stopped")
 
 
 def take(page: Page, server: Server) -> None:
@@ -28,17 +70,40 @@ def take(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
     until(lambda: step(page) > 2500)
     page.screenshot(path=ROOT / "docs" / "playground.png")
+    for layer in ("border", "arrows", "grid"):
+        page.locator(f'.tools button[data-layer="{layer}"]:visible').click()
+    page.get_by_role("button", name="Inside", exact=True).click()
+    page.wait_for_timeout(800)
+    page.screenshot(path=ROOT / "docs" / "inside.png")
     until(lambda: server.store.runs()[0].status == "finished")
 
-    page.goto(f"{server.url}collapse")
+    start_preset(page, server, "slow_discriminator")
+    until(lambda: server.store.runs()[0].status == "finished")
+    page.locator(".verdict summary").click()
+    page.wait_for_timeout(500)
+    page.screenshot(path=ROOT / "docs" / "verdict.png")
+
+    page.goto(f"{server.url}collapse?view=seeds")
+    cure = page.get_by_role("combobox", name="What may help")
+    cure.fill("Unrolled")
+    cure.press("Enter")
+    page.get_by_text("The generator learns against").wait_for()
     page.get_by_role("button", name="Start both").click()
-    until(lambda: step(page) > 1800)
+    until(lambda: len(server.store.runs()[0].configs) == 16 and all(r.status == "finished" for r in server.store.runs()), 600)
+    page.wait_for_timeout(1500)
     page.screenshot(path=ROOT / "docs" / "collapse.png", full_page=True)
-    until(lambda: all(r.status == "finished" for r in server.store.runs()))
+
+    page.goto(f"{server.url}collapse?view=map")
+    page.get_by_role("button", name="Start the map").click()
+    until(lambda: page.locator(".map").get_attribute("data-done") == "576", 600)
+    page.locator("rect.cell").nth(12 * 9 + 6).click()
+    page.locator(".tiles figure").first.wait_for()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=ROOT / "docs" / "map.png", full_page=True)
 
     page.goto(f"{server.url}?run=new")
-    page.get_by_role("button", name="Choose").nth(list(PRESETS).index("digits")).click()
-    until(lambda: page.locator("img.images").is_visible())
+    page.locator(".st-key-preset_digits button").click()
+    until(lambda: page.locator("canvas.images").is_visible())
     page.get_by_role("button", name="Start", exact=True).click()
     until(lambda: server.store.runs()[0].config.dataset == "digits" and server.store.runs()[0].status == "finished", 300)
     page.goto(f"{server.url}latent")
@@ -47,6 +112,7 @@ def take(page: Page, server: Server) -> None:
     page.locator(".player input").fill("30")
     page.screenshot(path=ROOT / "docs" / "latent.png")
 
+    tell_stories(page, server)
     page.goto(f"{server.url}runs")
     page.get_by_test_id("stDataFrame").wait_for()
     page.wait_for_timeout(2000)
@@ -55,8 +121,8 @@ def take(page: Page, server: Server) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = Server(Path(folder))
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        server = Server(Path(folder)).ready()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
         try:
             take(browser.new_page(viewport={"width": 1280, "height": 800}), server)
         finally:

@@ -1,4 +1,6 @@
-"""The command line: python -m gan_core presets | catalogue | train | resume | runs | sample.
+"""The command line: python -m gan_core COMMAND.
+
+COMMAND is presets | catalogue | train | export | resume | runs | evaluate | sample | bundle | import | report | tensorboard.
 
 With --json a command prints exactly one JSON object on standard output. The exit code is 0 only when the command did
 what it was asked; otherwise a one-line reason stands on standard error.
@@ -13,17 +15,25 @@ import os
 import shlex
 import sqlite3
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
+from .bundle import export as export_bundle
+from .bundle import import_ as import_bundle
 from .catalogue import catalogue
 from .config import GANConfig
 from .errors import ConfigError, PlaygroundError, RunError
+from .evaluation import evaluate
 from .frames import png_grid
 from .presets import PRESETS, read_config
+from .report import export as export_report
 from .runner import Runner
+from .script import FORMATS
 from .store import Run, RunStore
+from .tensorboard import EventFiles, make_folder
 from .trainer import Trainer
 
 FAILED, INTERRUPTED = 1, 130
@@ -36,20 +46,31 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, help: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help, description=help)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
-        if name not in ("presets", "catalogue"):
+        if name not in ("presets", "catalogue", "export"):
             sub.add_argument("--runs", metavar="DIR", help="folder of runs (default: GAN_PLAYGROUND_RUNS or runs/)")
         return sub
 
     command("presets", "List the ready recipes.")
     command("catalogue", "Describe every data set, network, loss, penalty and remedy.")
     train = command("train", "Train a preset or a config from a JSON file.")
-    train.add_argument("config", metavar="PRESET_OR_CONFIG.json")
-    train.add_argument("--set", action="append", default=[], metavar="name=value", help="change a setting; may be repeated")
-    train.add_argument("--steps", type=int, metavar="N", help="generator steps, instead of the config's")
+    export = command("export", "Write a preset or a config as a PyTorch script or a notebook that needs nothing of this project.")
+    for sub in (train, export):
+        sub.add_argument("config", metavar="PRESET_OR_CONFIG.json")
+        sub.add_argument("--set", action="append", default=[], metavar="name=value", help="change a setting; may be repeated")
+        sub.add_argument("--steps", type=int, metavar="N", help="generator steps, instead of the config's")
+    export.add_argument("--format", choices=FORMATS, default="script", help="what to write (default: script)")
+    export.add_argument("-o", "--out", type=Path, metavar="FILE", help="file to write (default: standard output)")
     train.add_argument("--name", default="", help="what to call the run")
+    train.add_argument(
+        "--tensorboard", metavar="DIR", type=Path, help="also write what is measured as TensorBoard's event files there"
+    )
     resume = command("resume", "Go on with a run that was stopped, interrupted or failed.")
     resume.add_argument("run", metavar="RUN")
     command("runs", "List the runs, newest first.")
+    measure = command("evaluate", "Measure a run in full, beside what real data score.")
+    measure.add_argument("run", metavar="RUN")
+    measure.add_argument("--step", type=int, help="a kept step (default: the latest)")
+    measure.add_argument("-n", "--samples", type=int, help="how many (default: 10,000, or half of the data)")
     sample = command("sample", "Write samples of a run: PNG for images, CSV for points.")
     sample.add_argument("run", metavar="RUN")
     sample.add_argument("--step", type=int, help="a kept step (default: the latest)")
@@ -58,6 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--label", type=int, help="class, for a conditional generator (default: all in turn)")
     sample.add_argument("--member", type=int, default=0, help="which member of the run (default: 0)")
     sample.add_argument("-o", "--out", type=Path, help="file to write (default: RUN-STEP.png or .csv here)")
+    bundle = command("bundle", "Write a run as one file that can be given away and imported elsewhere.")
+    bundle.add_argument("run", metavar="RUN")
+    bundle.add_argument("file", metavar="FILE", type=Path)
+    taken = command("import", "Take in a run from a bundle.")
+    taken.add_argument("file", metavar="FILE", type=Path)
+    report = command("report", "Write a report of one or several runs as one HTML file that opens offline.")
+    report.add_argument("run", metavar="RUN", nargs="+")
+    report.add_argument("file", metavar="FILE", type=Path)
+    board = command("tensorboard", "Write a run's curves and last samples as TensorBoard's event files.")
+    board.add_argument("run", metavar="RUN")
+    board.add_argument("folder", metavar="DIR", type=Path)
     return parser
 
 
@@ -91,12 +123,40 @@ def list_catalogue(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train a new run to its end."""
+    config = _config(args)
+    if args.tensorboard is not None:
+        make_folder(args.tensorboard)  # a folder that cannot be used shows before the training begins
+    runner = Runner(RunStore(args.runs))
+    run = runner.start(config, args.name)
+    if args.tensorboard is None:
+        _follow(args, runner, run)
+        return
+    with EventFiles(runner.store, run, args.tensorboard) as files:
+        try:
+            _follow(args, runner, run, files.update)
+        finally:
+            files.finish()
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write a config as code."""
+    code = FORMATS[args.format](_config(args))
+    if args.out is None:
+        _print(args.json, {"format": args.format, "code": code}, [code.removesuffix("\n")])
+        return
+    try:
+        args.out.write_text(code, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{args.out} cannot be written ({error.strerror}). Choose another file with --out.") from error
+    _print(args.json, {"format": args.format, "file": str(args.out)}, [f"A {args.format} in {args.out}"])
+
+
+def _config(args: argparse.Namespace) -> GANConfig:
+    """The config that a command names, with the changes that it asks for."""
     changes = dict(_assignment(text) for text in args.set)
     if args.steps is not None:
         changes["steps"] = args.steps
-    config = read_config(args.config).but(**changes)
-    runner = Runner(RunStore(args.runs))
-    _follow(args, runner, runner.start(config, args.name))
+    return read_config(args.config).but(**changes)
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -117,7 +177,7 @@ def resume(args: argparse.Namespace) -> None:
     _follow(args, runner, args.run)
 
 
-def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
+def _follow(args: argparse.Namespace, runner: Runner, run: str, on_progress: Callable[[], None] = lambda: None) -> None:
     """Show progress until the run ends; succeed only if it is finished."""
     store = runner.store
     again = f"python -m gan_core resume {run}" + (f" --runs {shlex.quote(args.runs)}" if args.runs else "")
@@ -125,6 +185,7 @@ def _follow(args: argparse.Namespace, runner: Runner, run: str) -> None:
     with tqdm(total=store.get(run).steps, unit="step", disable=quiet, dynamic_ncols=True) as bar:
         try:
             while not runner.wait(run, 0.2):
+                on_progress()
                 row = store.get(run)
                 bar.update(row.step - bar.n)
                 bar.set_postfix_str(row.message or ", ".join(f"{k} {v[0]:.3g}" for k, v in row.metrics.items()))
@@ -170,13 +231,38 @@ def _summary(row: Run) -> dict:
 
 def runs(args: argparse.Namespace) -> None:
     """List the runs of a store."""
-    rows = RunStore(args.runs).runs()
+    rows = RunStore(args.runs).runs(kind=None)
     lines = [f"{r.id}  {r.status:11} {r.step:>9,}/{r.steps:<9,}  {r.name}" for r in rows]
     _print(
         args.json,
         {"runs": [_summary(r) for r in rows]},
         lines or ["No runs yet. Start one with: python -m gan_core train ring"],
     )
+
+
+def _said(verdict: dict | list[dict]) -> str:
+    """A verdict in words; of many, how often each is given."""
+    if isinstance(verdict, dict):
+        return f"{verdict['title']}: {verdict['sentence']}"
+    counts = Counter(each["title"] for each in verdict)
+    return ", ".join(f"{title}: {count} of {len(verdict)}" for title, count in counts.most_common())
+
+
+def evaluate_run(args: argparse.Namespace) -> None:
+    """Measure a run in full."""
+    found = evaluate(RunStore(args.runs), args.run, args.step, args.samples)
+    lines = [f"Run {found['run']}, step {found['step']:,}", f"{'':28} {'value':>12} {'perfect':>12} {'samples':>8}  looks at"]
+    for entry in found["metrics"].values():
+        values = entry["value"] if isinstance(entry["value"], list) else [entry["value"]]
+        known = [v for v in values if v is not None]
+        value = f"{sum(known) / len(known):.4g}" if known else "-"
+        floor = "-" if entry["floor"] is None else f"{entry['floor']:.4g}"
+        lines.append(f"{entry['title']:28} {value:>12} {floor:>12} {entry['n'] or '-':>8}  {entry['looks_at']}")
+    if verdict := found["verdict"]:
+        lines.insert(1, _said(verdict))
+    if found["members"] > 1:
+        lines.append(f"Means over {found['members']} members; --json gives each.")
+    _print(args.json, found, lines)
 
 
 def sample(args: argparse.Namespace) -> None:
@@ -204,6 +290,37 @@ def sample(args: argparse.Namespace) -> None:
     _print(args.json, {"run": row.id, "step": state["step"], "n": args.n, "file": str(out)}, [f"{args.n} samples in {out}"])
 
 
+def bundle(args: argparse.Namespace) -> None:
+    """Write a run as a bundle."""
+    path = export_bundle(RunStore(args.runs), args.run, args.file)
+    size = path.stat().st_size
+    _print(args.json, {"run": args.run, "file": str(path), "bytes": size}, [f"Run {args.run} in {path}, {size / 1e6:,.1f} MB"])
+
+
+def import_run(args: argparse.Namespace) -> None:
+    """Take in a bundle."""
+    store = RunStore(args.runs)
+    row = store.get(import_bundle(store, args.file))
+    _print(args.json, _summary(row), [f"{row.name}: {row.status}, {row.step:,} of {row.steps:,} steps. Run {row.id}"])
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write a report of runs."""
+    path = export_report(RunStore(args.runs), args.run, args.file)
+    _print(args.json, {"runs": args.run, "file": str(path)}, [f"A report in {path}"])
+
+
+def tensorboard(args: argparse.Namespace) -> None:
+    """Write a run's event files."""
+    with EventFiles(RunStore(args.runs), args.run, args.folder) as files:
+        files.finish()
+    _print(
+        args.json,
+        {"run": args.run, "folder": str(args.folder)},
+        [f"Run {args.run} in {args.folder}. Look at it with: tensorboard --logdir {shlex.quote(str(args.folder))}"],
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = _parser().parse_args(argv)
@@ -212,9 +329,15 @@ def main(argv: list[str] | None = None) -> int:
             "presets": presets,
             "catalogue": list_catalogue,
             "train": train,
+            "export": export,
             "resume": resume,
             "runs": runs,
+            "evaluate": evaluate_run,
             "sample": sample,
+            "bundle": bundle,
+            "import": import_run,
+            "report": report,
+            "tensorboard": tensorboard,
         }[args.command](args)
     except PlaygroundError as error:
         print(f"{args.command}: {error}", file=sys.stderr)

@@ -83,7 +83,10 @@ CONDITIONS: dict[str, Condition] = {
 
 
 class Generator(nn.Module):
-    """A body behind its condition: latents (E, B, Z) and labels (E, B) -> samples (E, B, ...)."""
+    """A body behind its condition: latents (E, B, Z) and labels (E, B) -> samples (E, B, ...).
+
+    Labels may also be mixtures of the classes: weights (E, B, classes), floating point.
+    """
 
     def __init__(self, body: nn.Module, members: int, condition: str, classes: int):
         super().__init__()
@@ -102,10 +105,14 @@ class Generator(nn.Module):
         return getattr(self.body, "noise_numbers", 0)
 
     def forward(self, z: Tensor, labels: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
-        if self.classes:
-            told = one_hot(labels, self.classes).to(z) if self.embedding is None else self.embedding(labels)
-            z = torch.cat([z, told], 2)
-        return self.body(z, noise)
+        return self.body(self.told(z, labels), noise)
+
+    def told(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the body gets: the latents, and behind them what tells the class."""
+        if not self.classes:
+            return z
+        weights = labels if labels.is_floating_point() else one_hot(labels, self.classes)
+        return torch.cat([z, weights.to(z) if self.embedding is None else self.embedding.mixed(weights)], 2)
 
     def initialise(self, generators: list[torch.Generator]) -> None:
         self.body.initialise(generators)

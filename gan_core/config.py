@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from .conditions import CONDITIONS
-from .data import DATASETS, Source
+from .data import DATASETS
 from .errors import ConfigError
 from .latents import LATENTS
 from .losses import LOSSES
@@ -24,6 +24,7 @@ from .optim import OPTIMIZERS
 from .penalties import PENALTIES
 from .remedies import SCHEDULES
 from .rules import problems
+from .source import Source
 
 GROUPS = ("Data", "Model", "Objective", "Optimiser", "Remedies", "Run")
 MAX_MEMBERS = 256
@@ -70,6 +71,7 @@ class Meta:
         member: may differ between the members of one trainer.
         applies: whether the field is read at all under the given config.
         scientific: show as 1e-4 rather than 0.0001.
+        typed: text that a person may type in; else it is made by other means.
         formula, use, cost: what exactly it does, when to use it, what it costs; for remedies, which `catalogue` lists.
     """
 
@@ -84,6 +86,7 @@ class Meta:
     member: bool = False
     applies: Callable[[GANConfig], bool] = lambda config: True
     scientific: bool = False
+    typed: bool = True
 
 
 def _is_images(config: GANConfig) -> bool:
@@ -153,8 +156,10 @@ class GANConfig(BaseModel):
     ] = ""
     points: Annotated[
         str,
-        Field(title="Your points", max_length=20_000, description="The points as text, as gan_core.data.encode_points makes it."),
-        Meta("Data", "your own", applies=lambda c: c.dataset == "drawn"),
+        Field(
+            title="Your points", max_length=20_000, description="The points as text, as gan_core.points.encode_points makes it."
+        ),
+        Meta("Data", "your own", primary=True, typed=False, applies=lambda c: c.dataset == "drawn"),
     ] = ""
     conditional: Annotated[
         str,
@@ -664,7 +669,7 @@ class GANConfig(BaseModel):
         ),
         Meta(
             "Remedies",
-            "the introductory article; compare Zhou et al. 2022 (Fortuitous Forgetting)",
+            "named in introductions; compare Zhou et al. 2022 (Fortuitous Forgetting)",
             live=True,
             applies=_is_game,
             formula="w ← fresh w for a random share, and the optimiser forgets those",
@@ -675,13 +680,23 @@ class GANConfig(BaseModel):
     reset_fraction: Annotated[
         float,
         Field(title="Partial reset: share", ge=0, le=1, description="How much of the weights starts afresh."),
-        Meta("Remedies", "the introductory article", live=True, member=True, applies=lambda c: c.reset_every > 0 and _is_game(c)),
+        Meta(
+            "Remedies",
+            "named in introductions",
+            live=True,
+            member=True,
+            applies=lambda c: c.reset_every > 0 and _is_game(c),
+        ),
     ] = 0.1
     reset_network: Annotated[
         str,
         Field(title="Partial reset: of", description="Which network is reset."),
         Meta(
-            "Remedies", "the introductory article", choices=PARTS, live=True, applies=lambda c: c.reset_every > 0 and _is_game(c)
+            "Remedies",
+            "named in introductions",
+            choices=PARTS,
+            live=True,
+            applies=lambda c: c.reset_every > 0 and _is_game(c),
         ),
     ] = "discriminator"
     ema_decay: Annotated[
@@ -742,6 +757,11 @@ class GANConfig(BaseModel):
         return (self.channels or channels, self.size, self.size) if channels else (2,)
 
     @property
+    def classes(self) -> int:
+        """Classes that samples can be asked for; 0 where the generator knows of none."""
+        return DATASETS[self.dataset].classes if self.conditional != "none" else 0
+
+    @property
     def source(self) -> Source:
         """What of this config says which data are meant."""
         return Source(self.dataset, self.image_size, self.channels, self.levels, self.path, self.points)
@@ -780,6 +800,17 @@ def limits(name: str) -> tuple[float | None, float | None]:
         low = getattr(rule, "ge", low)
         high = getattr(rule, "le", getattr(rule, "lt", high))
     return low, high
+
+
+def refusal(name: str, value: Any) -> str:
+    """A sentence that says why a setting cannot have a value, whatever the others are, or ""."""
+    try:
+        GANConfig(**{name: value})
+    except ValidationError as error:
+        first, choices = error.errors()[0], METAS[name].choices
+        if first["loc"] or (choices is not None and value not in choices):
+            return _sentence(first)  # else it only does not go with the others' defaults
+    return ""
 
 
 def _refuse(sentence: str) -> PydanticCustomError:

@@ -22,7 +22,13 @@ APART = 7  # standard deviations between neighbours, at least, so that the compo
 
 @dataclass(frozen=True)
 class Latent:
-    """A distribution. `islands` says whether it reads `latent_modes`."""
+    """A distribution.
+
+    Attributes:
+        islands: whether it reads `latent_modes`.
+        quantile: the number below which a share of the noise's numbers lie, for shares in (0, 1); None where it has islands.
+        project: `project(z, islands)` moves latents to the nearest that can be drawn; None where all can.
+    """
 
     draw: Callable[[Draws | Once, int, int, int], Tensor]
     title: str
@@ -32,6 +38,8 @@ class Latent:
     use: str
     cost: str
     islands: bool = False
+    quantile: Callable[[Tensor], Tensor] | None = None
+    project: Callable[[Tensor, int], Tensor] | None = None
 
 
 def _normal(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
@@ -74,6 +82,11 @@ def _coins(source: Draws | Once, n: int, dim: int, coins: int) -> Tensor:
     return torch.cat([z[..., :coins].sign(), z[..., coins:]], -1)
 
 
+def _toss(z: Tensor, coins: int) -> Tensor:
+    """The first numbers as coins, 1 or -1."""
+    return torch.cat([torch.where(z[..., :coins] < 0, -1.0, 1.0), z[..., coins:]], -1)
+
+
 LATENTS: dict[str, Latent] = {
     "normal": Latent(
         _normal,
@@ -83,6 +96,7 @@ LATENTS: dict[str, Latent] = {
         "Karras et al. 2018",
         "The usual choice.",
         "Nothing.",
+        quantile=torch.special.ndtri,
     ),
     "uniform": Latent(
         _uniform,
@@ -92,6 +106,8 @@ LATENTS: dict[str, Latent] = {
         "Goodfellow et al. 2014; Radford et al. 2016",
         "To repeat early papers, and GAN Lab.",
         "Nothing.",
+        quantile=lambda share: 2 * share - 1,
+        project=lambda z, modes: z.clamp(-1, 1),
     ),
     "mixture": Latent(
         _mixture,
@@ -112,5 +128,6 @@ LATENTS: dict[str, Latent] = {
         "Many separate modes: more coins than log2 of the modes leave the generator free to share islands among them.",
         "Nothing.",
         islands=True,
+        project=_toss,
     ),
 }

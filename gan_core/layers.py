@@ -126,7 +126,11 @@ class MemberEmbedding(nn.Module):
         self.scale = scale
 
     def forward(self, labels: Tensor) -> Tensor:
-        return torch.bmm(one_hot(labels, self.weight.shape[1]).to(self.weight), self.weight)
+        return self.mixed(one_hot(labels, self.weight.shape[1]))
+
+    def mixed(self, weights: Tensor) -> Tensor:
+        """Mixtures of the vectors: weights (E, B, classes) -> (E, B, size)."""
+        return torch.bmm(weights.to(self.weight), self.weight)
 
     @torch.no_grad()
     def initialise(self, generators: list[torch.Generator]) -> None:

@@ -4,6 +4,7 @@
 members nor, except where it pairs real and fake of one index (RpGAN), samples. The trainer takes the mean over B.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ class Loss:
     Attributes:
         paired: the generator's loss reads the real logits too, so they must be computed in its step.
         binary: a cross-entropy on the label "real", to which one-sided label smoothing applies.
+        undecided: the discriminator's loss where it cannot tell at all, which it falls below as it learns to; None where the
+            loss has no such place.
     """
 
     d: Callable[[Tensor, Tensor], Tensor]
@@ -30,6 +33,7 @@ class Loss:
     cost: str
     paired: bool = False
     binary: bool = False
+    undecided: float | None = None
 
 
 def _d_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -83,6 +87,7 @@ LOSSES: dict[str, Loss] = {
         "The usual first choice: a strong gradient while the discriminator wins.",
         "Nothing beyond the two networks.",
         binary=True,
+        undecided=2 * math.log(2),
     ),
     "wasserstein": Loss(
         _d_wasserstein,
@@ -104,6 +109,7 @@ LOSSES: dict[str, Loss] = {
         "To see the gradient vanish when the discriminator wins.",
         "Nothing beyond the two networks.",
         binary=True,
+        undecided=2 * math.log(2),
     ),
     "least_squares": Loss(
         _d_least_squares,
@@ -114,6 +120,7 @@ LOSSES: dict[str, Loss] = {
         "Mao et al. 2017, equation 2, on logits",
         "Where cross-entropy saturates; common in image translation.",
         "Nothing beyond the two networks.",
+        undecided=0.25,
     ),
     "hinge": Loss(
         _d_hinge,
@@ -124,6 +131,7 @@ LOSSES: dict[str, Loss] = {
         "Lim and Ye 2017; Miyato et al. 2018, section 2",
         "With spectral normalisation, as in SNGAN and BigGAN.",
         "Nothing beyond the two networks.",
+        undecided=2.0,
     ),
     "relativistic": Loss(
         _d_relativistic,
@@ -135,5 +143,6 @@ LOSSES: dict[str, Loss] = {
         "Against dropped modes, together with R1 + R2; without a penalty it helps no more than the plain loss.",
         "The discriminator also sees real samples in the generator's step.",
         paired=True,
+        undecided=math.log(2),
     ),
 }

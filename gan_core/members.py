@@ -17,7 +17,6 @@ from torch.nn.functional import cross_entropy
 
 from .conditions import CONDITIONS, Discriminator, Generator
 from .config import METAS, GANConfig
-from .data import DATASETS, Data
 from .draws import Draws, Once, seeded
 from .latents import LATENTS
 from .layers import FIRST_ITERATIONS, Normed, Spec, constrain, constrained, flat_gradient, flatten_parameters
@@ -37,6 +36,7 @@ from .remedies import (
     reset,
     unroll,
 )
+from .source import Data
 
 # What each step reports, in the order in which one number causes the next.
 STATS = ("real_logit", "fake_logit", "loss_d", "penalty", "grad_d", "loss_g", "grad_g")
@@ -56,6 +56,7 @@ STREAMS = (
     "reset_g",
 )
 PARTS = ("generator", "discriminator", "average")
+PLAYERS = ("discriminator", "generator")  # who can take a step of its own
 _Labels = Tensor | None
 _Pair = tuple[Tensor, Tensor]
 
@@ -87,7 +88,7 @@ class Members:
         self.configs = list(configs)
         self.data, self.device = data, device
         config, count = configs[0], len(configs)
-        self.classes = DATASETS[config.dataset].classes if config.conditional != "none" else 0
+        self.classes = config.classes
         self.generator = self._fresh_generator()
         self.discriminator = self._fresh_discriminator()
         self.average = None
@@ -98,7 +99,10 @@ class Members:
         self._constrained_g, self._constrained_d = constrained(self.generator), constrained(self.discriminator)
         self.streams = {name: Draws([c.seed for c in configs], name, device) for name in STREAMS}
         self.replay, self.controller = Replay(), Controller(count, device)
+        self.count = 0  # steps of the schedule; the optimisers count their own updates, of which there may be more
         self.anchors: Tensor | None = None  # (E, 2), running means of real and fake logits, once they are needed
+        self.gradients: dict[str, Tensor] = {}  # of the last step, (E, P) for "d" and "g", to look at
+        self.watch: Callable[..., None] | None = None  # is told (stage, tensors of this step) between the two updates
         self._no_penalty = torch.zeros(count, device=device)
         # samples that share a batch normalisation or are compared within the batch are judged apart, real from fake
         self._coupled = bool(config.minibatch_std or config.minibatch_discrimination) or (
@@ -181,11 +185,6 @@ class Members:
     # Training
 
     @property
-    def count(self) -> int:
-        """Generator steps taken."""
-        return self.opt_g.count
-
-    @property
     def noise_numbers(self) -> int:
         """Numbers of its own randomness that the generator takes for each sample."""
         return self.generator.noise_numbers
@@ -200,14 +199,36 @@ class Members:
 
     def step(self) -> Tensor:
         """One generator step, after `d_steps` discriminator steps. Returns the STATS of each member, (S, E)."""
-        if NETWORKS[self.configs[0].network].discrete:
-            self.generator.body.temperature = self._temperature()
+        self._warm()
         for _ in range(self.configs[0].d_steps):
             real, labels, stats_d = self._discriminator_step()
         stats_g = self._generator_step(real, labels)
+        self.count += 1
         self._update_average()
         self._reset()
         return torch.stack([*stats_d, *stats_g])
+
+    def extra(self, part: str) -> tuple[tuple[str, ...], Tensor]:
+        """One update of one network alone, beside the schedule. Returns which STATS it reports, and those, (S, E).
+
+        What goes by the step (learning rates, temperature, instance noise, resets) stays where it is; the optimiser's own
+        count goes on, because its means take in one gradient more.
+
+        Args:
+            part: one of PLAYERS. The generator's stands beside real samples of its own.
+        """
+        self._warm()
+        if part == "discriminator":
+            _, _, stats = self._discriminator_step()
+            return STATS[: len(stats)], torch.stack(stats)
+        stats = self._generator_step(*self._draw_real())
+        self._update_average()
+        return STATS[-len(stats) :], torch.stack(stats)
+
+    def _warm(self) -> None:
+        """Set the temperature of a generator of discrete values."""
+        if NETWORKS[self.configs[0].network].discrete:
+            self.generator.body.temperature = self._temperature()
 
     def _done(self) -> float:
         """Share of the planned steps that is done: 0 in the first step, 1 in the last."""
@@ -303,13 +324,15 @@ class Members:
         penalty = PENALTIES[c.penalty]
         real, labels = self._draw_real()
         with torch.no_grad():
-            fake, _ = self._draw_fake("d", labels)
+            fake, z = self._draw_fake("d", labels)
             if self._on["replay"]:
                 fake = self.replay.mix(fake, scalar["replay"], self.streams["replay"])
         _refresh(self._constrained_d)
         seen, seen_fake, told = self._seen(real), self._seen(fake), self._packed(labels)
         objective, loss, term, (real_logits, fake_logits) = self._d_objective(self.discriminator, seen, seen_fake, told)
-        gradient = flat_gradient(objective.sum(), self._parameters_d, len(self))  # (E, P)
+        if self.watch is not None:
+            self.watch("judging", real=real, fake=fake)
+        gradient = self.gradients["d"] = flat_gradient(objective.sum(), self._parameters_d, len(self))  # (E, P)
         self._update(self.opt_d, gradient, "lr_d")
         with torch.no_grad():
             real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
@@ -320,6 +343,8 @@ class Members:
                 self.anchors = self._anchored(real_logits, fake_logits).lerp(torch.stack(means, 1), 1 - ANCHOR_DECAY)
             if c.augment == "ada":
                 self.controller.see(real_logits, c.ada_target, c.ada_images, c.batch_size)
+            if self.watch is not None:
+                self.watch("discriminator", real=real, fake=fake, z=z, loss=loss)
             return real, labels, [*means, loss.detach(), term.detach(), vector_norm(gradient, dim=1)]
 
     def _generator_step(self, real: Tensor, labels: _Labels) -> list[Tensor]:
@@ -353,7 +378,10 @@ class Members:
             objective = objective + scalar["mode_seeking"][:, 0] * mode_seeking(fake, other, z, z_other)
         if CONDITIONS[c.conditional].auxiliary:
             objective = objective + scalar["class_weight"][:, 0] * _class_error(judge, seen, labels)
-        gradient = flat_gradient(objective.sum(), self._parameters_g, len(self))
+        if self.watch is not None:
+            told = {} if labels is None else {"labels": labels}
+            self.watch("generator", z=z, loss=loss_g, **told)
+        gradient = self.gradients["g"] = flat_gradient(objective.sum(), self._parameters_g, len(self))
         self._update(self.opt_g, gradient, "lr_g")
         return [loss_g.detach(), vector_norm(gradient, dim=1)]
 
@@ -403,6 +431,23 @@ class Members:
         finally:
             network.train(network is self.generator)
 
+    def pull(self, samples: Tensor) -> Tensor:
+        """Where the generator's loss wants generated samples (E, N, ...) to go: minus its gradient at each of them.
+
+        Through the discriminator as it is, each sample judged as in `judge`; a loss that pairs takes real samples of the data.
+        """
+        loss, x = LOSSES[self.configs[0].loss], samples.to(self.device).detach().requires_grad_()
+        rows = self.data.x[torch.arange(x.shape[1]) % len(self.data.x)]
+        real = self.judge(rows.expand(len(self), *rows.shape)) if loss.paired else None
+        self.discriminator.eval()
+        try:
+            with torch.enable_grad():
+                logits = torch.stack([self._judge_alone(x, k) for k in range(max(1, self.classes))]).mean(0)
+                (gradient,) = torch.autograd.grad(loss.g(logits, real).sum(), x)
+        finally:
+            self.discriminator.train()
+        return -gradient
+
     @torch.no_grad()
     def judge(self, samples: Tensor) -> Tensor:
         """The discriminator's logits (E, N) for samples (E, N, ...), each judged by itself.
@@ -417,21 +462,29 @@ class Members:
             self.discriminator.train()
 
     def _judge_alone(self, x: Tensor, label: int) -> Tensor:
+        labels = torch.full(x.shape[:2], label, device=self.device) if self.classes else None
+        return self.judge_alone(self.discriminator, x, labels)
+
+    def judge_alone(self, discriminator: Discriminator, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Logits (E, N) for samples (E, N, ...) of these classes (E, N), each judged by itself, as `judge` says.
+
+        Args:
+            discriminator: these members', or a copy of some of them, in evaluation mode.
+        """
         c, (members, n) = self.configs[0], x.shape[:2]
-        labels = torch.full((members, n), label, device=self.device) if self.classes else None
         features = None
         if self._context is not None:
             real, real_labels = self._context
             if c.minibatch_std or c.minibatch_discrimination:
                 every = pack(real.expand(members, *real.shape), c.pack)
                 told = None if real_labels is None else self._packed(real_labels.expand(members, -1).contiguous())
-                features = self.discriminator.features(every, told)
+                features = discriminator.features(every, told)
             if c.pack > 1:
                 others = real[: c.pack - 1].flatten(0, 1)
                 x = torch.cat([x, others.expand(members, n, *others.shape)], 2)
                 if labels is not None:
                     labels = torch.cat([labels[..., None], real_labels[: c.pack - 1].expand(members, n, -1)], 2)
-        return self.discriminator(x, labels, features)
+        return discriminator(x, labels, features)
 
     # Keeping
 
@@ -450,7 +503,8 @@ class Members:
             tensors["replay"] = self.replay.pool
         if self.anchors is not None:
             tensors["anchors"] = self.anchors
-        cursors = {"count_g": self.opt_g.count, "count_d": self.opt_d.count, "ada": self.controller.count}
+        counts = {"count_g": self.opt_g.count, "count_d": self.opt_d.count, "ada": self.controller.count}
+        cursors: dict = {"count": self.count, **counts}
         for name, stream in self.streams.items():
             tensors[f"stream.{name}"], cursors[name] = stream.state()
         return tensors, cursors
@@ -472,6 +526,7 @@ class Members:
             ages = tensors.get(f"{part}.ages")
             stepper.ages = None if ages is None else ages.to(self.device, copy=True)
         self.opt_g.count, self.opt_d.count = cursors["count_g"], cursors["count_d"]
+        self.count = cursors.get("count", self.opt_g.count)  # older checkpoints know of no extra steps
         # copies: what is changed in place must not be the caller's
         names = ("anchors", "replay", "ada.p", "ada.signs")
         own = {name: tensors[name].to(self.device, copy=True) for name in names if name in tensors}

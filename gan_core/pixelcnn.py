@@ -17,11 +17,11 @@ from torch.linalg import vector_norm
 from torch.nn.functional import cross_entropy, pad
 
 from .config import GANConfig
-from .data import Data
 from .draws import Draws, seeded
 from .layers import flat_gradient, flatten_parameters
 from .optim import Stepper
 from .remedies import SCHEDULES, clip_gradient
+from .source import Data
 
 HELD_OUT = 0.1  # share of the data that is never trained on
 SCORED = 512  # held-out images that `scores` measures, at most
@@ -179,9 +179,8 @@ class Likelihood:
     def __init__(self, configs: Sequence[GANConfig], data: Data, device: torch.device):
         (config,) = configs
         self.data, self.device = Data(value_of(level_of(data.x, config.levels), config.levels), data.labels), device
-        self.labels = data.labels.to(device) if config.conditional != "none" else None
-        classes = 0 if self.labels is None else int(self.labels.max()) + 1
-        self.model = PixelCNN(data.shape[-1], config.levels, config.width, config.depth, classes)
+        self.labels = data.labels.to(device) if config.classes else None
+        self.model = PixelCNN(data.shape[-1], config.levels, config.width, config.depth, config.classes)
         self.model.initialise([seeded(config.seed, "init_g")])
         self.model.to(device)
         self.average = self.average_flat = None

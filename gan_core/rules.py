@@ -29,9 +29,12 @@ def problems(c: Any, metas: Mapping[str, Any]) -> Iterator[str]:
     elif c.levels == 1:
         yield "levels = 1 would make every image the same: expected 0, or 2 to 32."
     if c.dataset == "folder" and not c.path:
-        yield "dataset = folder needs path: the folder or zip file with your images."
+        yield "dataset = folder needs path: the folder or zip file with your images. Set it, or upload images on the Playground."
     if c.dataset == "drawn" and not c.points:
-        yield "dataset = drawn needs points, as text: gan_core.data.encode_points makes it from an array."
+        yield (
+            "dataset = drawn needs points: paint some on the Playground, upload a table of them there, or set points to the text "
+            "that gan_core.points.encode_points makes of an array."
+        )
     if network.images_only and data.kind == "points":
         yield (
             f"network = {c.network} needs images, and {c.dataset} has points. Choose network = mlp, or an image data set "

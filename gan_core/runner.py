@@ -13,8 +13,8 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,19 @@ from filelock import FileLock, Timeout
 
 from .config import METAS, GANConfig
 from .errors import ConfigError, RunError
+from .mapping import MapSession
+from .maps import MapSpec
+from .pace import check_pace, check_until
 from .session import REPORT_SECONDS, Session
 from .store import LIVE, RESUMABLE, Run, RunStore
-from .trainer import check_members, pick_device
+from .trace import TOLD, check_told
+from .trainer import check_members, check_part, pick_device
 
 POLL_SECONDS = 0.2  # how long a command from another process may go unnoticed
 JOIN_SECONDS = 30
-COMMANDS = ("pause", "resume", "step", "stop", "set")
+COMMANDS = ("pause", "resume", "step", "stop", "set", "pace", "until")
+KEPT = ("pace", "until")  # commands that a run without a thread keeps for when it goes on
+SLOW = 5.0  # steps a second up to which each step is reported at once
 
 
 class Runner:
@@ -86,7 +92,7 @@ class Runner:
 
     def recover(self) -> list[str]:
         """Mark live runs whose process is gone as interrupted; returns their ids."""
-        gone = [run for run in self.store.runs(LIVE) if not self._is_alive(run.owner)]
+        gone = [run for run in self.store.runs(LIVE, kind=None) if not self._is_alive(run.owner)]
         for run in gone:
             self.store.update(
                 run.id,
@@ -97,42 +103,90 @@ class Runner:
 
     # What a user can do
 
-    def start(self, config: GANConfig | Sequence[GANConfig], name: str = "", paused: bool = False) -> str:
-        """Queue a new run of one config, or of several as members; returns its id. `paused` holds it before step 1.
+    def start(
+        self,
+        config: GANConfig | Sequence[GANConfig],
+        name: str = "",
+        paused: bool = False,
+        pace: float = 0.0,
+        until: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Queue a new run of one config, or of several as members; returns its id.
+
+        Args:
+            paused: hold it before step 1.
+            pace, until: as for the commands of `send`.
 
         Raises:
-            ConfigError: the configs cannot be trained together, or not on this machine.
+            ConfigError: the configs cannot be trained together, or not on this machine, or `pace` or `until` make no sense.
             RunError: the run cannot be written down.
         """
         configs = [config] if isinstance(config, GANConfig) else list(config)
-        return self._start([configs], [name], None, paused)[0]
+        wishes = {
+            "pace": check_pace(pace),
+            "until": check_until(until, configs[0], 0, configs[0].steps, self.data_folder) if until else {},
+        }
+        return self._start([configs], [name], None, paused, wishes)[0]
 
     def start_pair(
-        self, first: GANConfig, second: GANConfig, names: tuple[str, str] = ("", ""), label: str = "pair"
+        self,
+        first: GANConfig | Sequence[GANConfig],
+        second: GANConfig | Sequence[GANConfig],
+        names: tuple[str, str] = ("", ""),
+        label: str = "pair",
     ) -> tuple[str, str]:
         """Queue two runs that train in turn, step by step, so that they can be compared live; returns their ids.
 
         Args:
+            first, second: a config each, or several as members.
             label: what the pair is about; their common `Run.pair` begins with it and a colon.
         """
-        one, two = self._start([[first], [second]], names, f"{label}:{uuid.uuid4().hex[:8]}")
+        groups = [[c] if isinstance(c, GANConfig) else list(c) for c in (first, second)]
+        one, two = self._start(groups, names, f"{label}:{uuid.uuid4().hex[:8]}")
         return one, two
 
-    def _start(
-        self, groups: Sequence[Sequence[GANConfig]], names: Sequence[str], pair: str | None, paused: bool = False
-    ) -> list[str]:
-        for configs in groups:
-            check_members(configs)
-            pick_device(configs[0])
+    def start_map(self, spec: MapSpec, name: str = "") -> str:
+        """Queue a collapse map; returns its id.
+
+        Raises:
+            RunError: it cannot be written down.
+        """
+        pick_device(spec.base)
+        name = name.strip() or f"map {spec.base.dataset}: {spec.x.name} × {spec.y.name}"
+        steps = len(spec.chunks()) * spec.base.steps
+        with self._writing():
+            run = self.store.create([spec.base], name, None, self.owner, spec=spec.dump(), steps=steps)
+        self._launch([run])
+        return run
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            runs = [self.store.create(configs, name, pair, self.owner) for configs, name in zip(groups, names, strict=True)]
-            for run in runs if paused else []:
-                self.store.add_command(run, "pause")
+            yield
         except (OSError, sqlite3.Error) as error:
             raise RunError(
                 f"The run cannot be written to {self.store.folder} ({error}). Free some space there, or set "
                 f"GAN_PLAYGROUND_RUNS to another folder."
             ) from error
+
+    def _start(
+        self,
+        groups: Sequence[Sequence[GANConfig]],
+        names: Sequence[str],
+        pair: str | None,
+        paused: bool = False,
+        wishes: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        for configs in groups:
+            check_members(configs)
+            pick_device(configs[0])
+        with self._writing():
+            runs = [self.store.create(configs, name, pair, self.owner) for configs, name in zip(groups, names, strict=True)]
+            for run in runs:
+                if wishes:
+                    self.store.update(run, **_anchored(wishes, 0.0))
+                if paused:
+                    self.store.add_command(run, "pause")
         self._launch(runs)
         return runs
 
@@ -171,6 +225,34 @@ class Runner:
         if taken:
             self._launch(taken)
 
+    def fork(self, run: str, step: int | None = None, changes: Mapping[str, Any] | None = None, name: str = "") -> str:
+        """A new run that goes on from a kept step of another one, which stays as it is; returns its id. `resume` starts it.
+
+        Args:
+            step: one of `RunStore.checkpoint_steps`; None for the latest.
+            changes: settings that may change while a run trains, and `steps`. A run forked at its end gets as many steps again.
+
+        Raises:
+            ConfigError: a change is out of range, or cannot be made while training.
+            RunError: there is no such run or kept step, it is a map, or nothing can be written.
+        """
+        row, changes = self.store.get(run), dict(changes or {})
+        if row.kind != "run":
+            raise RunError(f"{run} is a map, whose GANs have no checkpoints. Open one of its cells as a run first.")
+        kept = self.store.checkpoint_steps(run)
+        if not kept:
+            raise RunError(f"Run {run} has no checkpoint yet, so nothing can go on from it. Wait until it has trained a while.")
+        step = kept[-1] if step is None else step
+        configs = [GANConfig.parse(c) for c in self.store.load_checkpoint(run, step)["configs"]]
+        changes.setdefault("steps", row.steps if step < row.steps else step + row.steps)
+        if changes["steps"] <= step:
+            raise ConfigError(f"steps = {changes['steps']:,} is over at step {step:,}. Give a larger number.")
+        _check_changes(row, {name: value for name, value in changes.items() if name != "steps"})
+        try:
+            return self.store.fork(run, step, [c.but(**changes) for c in configs], (name or f"{row.name}, from {step:,}")[:80])
+        except (OSError, sqlite3.Error) as error:
+            raise self._unwritable(error) from error
+
     def delete(self, run: str) -> None:
         """Remove a run and all that belongs to it.
 
@@ -192,21 +274,30 @@ class Runner:
         return self._is_alive(row.owner)
 
     def send(self, run: str, kind: str, value: Any = None) -> None:
-        """Give a command to a live run: pause, resume, step, stop, or set with {name: value, …}, which are taken over together.
+        """Give a command to a live run; `pace` and `until` also to one that can be resumed.
+
+        Args:
+            kind: one of COMMANDS.
+            value: for `set` {name: value, …}, which are taken over together; for `step`, which is obeyed in a pause, None for a
+                full one, "told" for one in slow motion, "discriminator" or "generator"; for `pace` steps a second from 0.2 to
+                1000, or 0 for as fast as it goes; for `until` what to pause at: {"step": N}, {"modes": K}, {"seconds": T} of
+                training from now, or {}.
 
         Raises:
-            ConfigError: a value that is out of range, or cannot change while training.
-            RunError: the run does not exist or is not live.
+            ConfigError: a value that is out of range, makes no sense, or cannot change while training.
+            RunError: the run does not exist, is not live, or takes no such command.
         """
         if kind not in COMMANDS:
             raise RunError(f"There is no command {kind}. Commands are: {', '.join(COMMANDS)}.")
         row = self.store.get(run)
-        if not row.is_live:
+        if not row.is_live and not (kind in KEPT and row.status in RESUMABLE):
             mend = "Resume it first." if row.status in RESUMABLE else "Start a new run."
             raise RunError(f"Run {run} is {row.status}, so it cannot take the command {kind}. {mend}")
-        if kind == "set":
-            _check_changes(row, value)
+        value = self._checked(row, kind, value)
         try:
+            if not row.is_live:
+                self.store.update(run, **_anchored({kind: value}, row.seconds))
+                return
             self.store.add_command(run, kind, value)
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
@@ -215,6 +306,29 @@ class Runner:
             worker.wake.set()
         elif not self._is_alive(row.owner):
             self.recover()
+
+    def _checked(self, row: Run, kind: str, value: Any) -> Any:
+        """A command's value as the run obeys it."""
+        if row.kind == "map" and (kind in KEPT or (kind == "step" and value is not None)):
+            raise RunError(f"A map takes no command {kind}: its GANs train together, as fast as they go.")
+        if kind == "set":
+            _check_changes(row, value)
+        elif kind == "step" and value == TOLD:
+            check_told(row.configs)
+        elif kind == "step" and value is not None:
+            check_part(value, row.config)
+        elif kind == "pace":
+            return check_pace(value)
+        elif kind == "until":
+            return check_until(value, row.config, row.step, row.steps, self.data_folder)
+        return value
+
+    def await_change(self, run: str, status: str, seconds: float = 0.3) -> None:
+        """Wait until a run's status is another than `status`, so that who looks next sees what a command did; no longer than so
+        many seconds, because it may have to finish a long step first."""
+        end = time.monotonic() + seconds
+        while self.store.get(run).status == status and time.monotonic() < end:
+            time.sleep(0.01)
 
     def problem(self, run: str) -> str:
         """Why a run of this process cannot write down how it stands, or ""."""
@@ -249,7 +363,7 @@ class Runner:
     # Threads and turns
 
     def _launch(self, runs: list[str]) -> None:
-        worker = _Worker(self, [Session(self.store, run, self.data_folder) for run in runs])
+        worker = _Worker(self, [self._session(run) for run in runs])
         with self._lock:
             if self.closing:
                 raise RunError("The program is about to end. Start it again first.")
@@ -257,6 +371,10 @@ class Runner:
                 self._workers[run] = worker
             self._waiting.append(worker)
         worker.thread.start()
+
+    def _session(self, run: str) -> Session:
+        kind = MapSession if self.store.get(run).kind == "map" else Session
+        return kind(self.store, run, self.data_folder)
 
     def take_turn(self, worker: _Worker, seconds: float) -> bool:
         """Wait up to so many seconds for a slot; True when the worker has one. First come, first served."""
@@ -295,6 +413,12 @@ def _check_changes(row: Run, changes: Mapping[str, Any]) -> None:
         if name not in METAS or not METAS[name].live:
             raise ConfigError(f"{name} cannot be changed while a run trains.")
     row.config.but(**changes)
+
+
+def _anchored(wishes: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Columns for a run that nobody trains yet and that has trained so many seconds."""
+    until = wishes.get("until", {})
+    return {**wishes, **({"until": {**until, "end": seconds + until["seconds"]}} if "seconds" in until else {})}
 
 
 class _Worker:
@@ -359,14 +483,21 @@ class _Worker:
             if len(going) != len(ready):
                 return
             behind = min(s.step for s in going)
-            for session in going:
-                if session.step == behind:
-                    session.advance()
-            if now - self._reported >= REPORT_SECONDS:  # a pair reports together, so that it is seen in step
+            due = [s for s in going if s.step == behind]
+            if wait := max(s.pace.wait(now) for s in due):  # those of a pair keep step at the slower one's pace
+                self.wake.wait(min(wait, until - now))
+                for session in due:
+                    session.rest_if_met()
+                continue
+            for session in due:
+                session.pace.took(now)
+                session.advance()
+            slow = any(0 < s.pace.rate <= SLOW for s in due)
+            if slow or now - self._reported >= REPORT_SECONDS:  # a pair reports together, so that it is seen in step
                 self._reported = now
                 for session in going:
                     if session.status == "running":
-                        session.report()
+                        session.report(picture=slow)
 
     def _poll(self) -> None:
         self.wake.clear()

@@ -6,6 +6,7 @@ after every use waits as long as its share demands. A slow measurement therefore
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 import traceback
@@ -16,12 +17,18 @@ from typing import Any
 import numpy as np
 
 from .config import GANConfig
-from .errors import ConfigError, DivergedError, PlaygroundError
-from .frames import live_frame
-from .store import RunStore
+from .errors import ConfigError, DivergedError, PlaygroundError, RunError
+from .film import EARLY
+from .frames import film_frame, live_parts, pack
+from .members import PLAYERS
+from .metrics import COUNTED_MODES, TALLIES
+from .pace import MET, Pace, covered, span
+from .store import RunStore, metric_series
+from .trace import TOLD, traced_step
 from .trainer import Trainer
 
 REPORT_SECONDS = 0.4  # between two reports: twice a second and a little more
+LESSON_SECONDS = 0.12  # that a judge learns at a time
 
 
 class Pacer:
@@ -54,6 +61,8 @@ class Session:
     Attributes:
         status: as in `Run.status`; what the store says, or will say once it can be written again.
         problem: why the store cannot be written, or "".
+        pace: when the next step is due.
+        until: what it pauses at, as in `Run.until`.
     """
 
     def __init__(self, store: RunStore, run: str, data_folder: Path | None = None):
@@ -62,11 +71,16 @@ class Session:
         self.configs: list[GANConfig] = list(row.configs)
         self.status, self.message, self.problem = "queued", "", ""
         self.seconds, self.rate, self.metrics = row.seconds, 0.0, row.metrics
+        self.pace, self.until = Pace(row.pace), row.until
         self.trainer: Trainer | None = None
+        self._told: tuple[dict, dict] | None = None  # a step in slow motion whose picture is still to be reported
+        self._measured_at = -1  # the step of the latest measurement
         self._reported = 0  # rows of the trainer's history that are in the store
-        self._metric_rows: list[tuple[int, np.ndarray]] = []
-        self._frames = Pacer(0.02, 0.75 * REPORT_SECONDS)  # if it is cheap, with every report
-        self._measures = Pacer(0.01, 1.0)
+        self._measured: dict[str, list[tuple[int, np.ndarray]]] = {}  # series -> rows that are not in the store yet
+        self._film: list[tuple[int, bytes]] = []  # pictures of the replay that are not in the store yet
+        self._frames = Pacer(0.03, 0.75 * REPORT_SECONDS)  # if it is cheap, with every report
+        self._measures = Pacer(0.02, 1.0)
+        self._lessons = Pacer(0.25, 0.0)  # once for each data set: a judge that is ready costs nothing
         self._checkpoints = Pacer(0.01, 2.0)
         self._last_report = self._last_told = 0.0
         self._steps_since = 0
@@ -86,7 +100,8 @@ class Session:
     def _prepare(self) -> None:
         """Load the data, build the trainer, and go on from the latest checkpoint if there is one."""
         self._say("running", "Getting ready")
-        trainer = Trainer(self.configs, data_folder=self.data_folder, progress=self._progress)
+        several = len(self.configs) > 1
+        trainer = Trainer(self.configs, data_folder=self.data_folder, progress=self._progress, tolerant=several)
         if self.store.checkpoint_steps(self.run):
             trainer.load_state_dict(self.store.load_checkpoint(self.run))
             self.store.drop_series_after(self.run, trainer.step_count)
@@ -115,29 +130,45 @@ class Session:
             if not self._is_done:  # it may be, if the end could not be written down the first time
                 self.trainer.step()
                 self._steps_since += 1
+                if self.step in EARLY:
+                    self._picture()
             if self._is_done:
                 self._settle("finished", "")
+            else:
+                self._rest_if_met()
 
-    def report(self) -> None:
-        """Say how things stand, with whatever measurement is due."""
+    def report(self, picture: bool = False) -> None:
+        """Say how things stand, with whatever measurement is due; a picture also when it is not."""
         with self._guard():
-            self._report()
+            self._report(picture=picture)
+            self._rest_if_met()
+
+    def rest_if_met(self) -> None:
+        """Pause where what the run is to pause at is met."""
+        with self._guard():
+            self._rest_if_met()
 
     def obey(self, kind: str, value: Any) -> None:
-        """A command: pause, resume, step, stop, or set {name: value, …}."""
+        """A command: pause, resume, step, stop, set {name: value, …}, pace or until, with values as `Runner.send` takes them."""
         with self._guard():
             if kind == "pause" and self.status in ("running", "queued"):
                 self._settle("paused", "")
             elif kind == "resume" and self.status == "paused":
                 self._resume()
             elif kind == "step" and self.status == "paused":
-                self._step_once()
+                self._step_once(value)
+            elif kind == "pace":
+                self._set_pace(value)
+            elif kind == "until":
+                self._set_until(value)
             elif kind == "stop":
                 self._settle("stopped", "")
             elif kind == "set":
                 self._set(value)
 
-    def _step_once(self) -> None:
+    def _step_once(self, part: str | None = None) -> None:
+        """A full step, or one of one network alone."""
+        self.message = ""  # why it paused is said
         if self.trainer is None:
             try:
                 self._prepare()
@@ -145,12 +176,59 @@ class Session:
                 self._say("paused", "")
                 return
             self.status = "paused"
-        if not self._is_done:
+        if part == TOLD and not self._is_done:
+            self._told = traced_step(self.trainer)
+        elif part in PLAYERS:
+            self._step_alone(part)
+        elif not self._is_done:
             self.trainer.step()
         if self._is_done:
             self._settle("finished", "")
         else:
             self._report(force_frame=True)
+            if met := self._met():
+                self._set_until({})
+                self._say("paused", met)
+
+    def _step_alone(self, part: str) -> None:
+        """One update of one network, after which this step's checkpoint is another one."""
+        try:
+            self.trainer.extra(part)
+        except (ConfigError, RunError) as error:
+            self.store.add_event(self.run, self.step, "refused", message=str(error))
+            return
+        self.store.add_event(self.run, self.step, "extra", part=part)
+        self._keep()
+
+    def _set_pace(self, rate: float) -> None:
+        self.pace = Pace(rate)
+        self.store.update(self.run, pace=rate)
+
+    def _set_until(self, until: dict[str, Any]) -> None:
+        self.until = until | ({"end": self._trained() + until["seconds"]} if "seconds" in until else {})
+        self.store.update(self.run, until=self.until)
+
+    def _trained(self) -> float:
+        """Seconds of training until now."""
+        return self.seconds + (time.perf_counter() - self._last_report if self.status == "running" else 0.0)
+
+    def _met(self) -> str:
+        """Why the run pauses by itself now, or ""."""
+        until = self.until
+        if "step" in until and self.step >= until["step"]:
+            return f"{MET}step {self.step:,} is reached."
+        if "seconds" in until and self._trained() >= until["end"]:
+            return f"{MET}{span(until['seconds'])} of training are over, at step {self.step:,}."
+        if "modes" in until and self._measured_at == self.step:
+            found = (self.metrics.get("modes") or self.metrics.get("held") or [math.nan])[0]  # of the member on the page
+            if found >= until["modes"]:
+                return f"{MET}{covered(self.configs[0], round(found))} at step {self.step:,}."
+        return ""
+
+    def _rest_if_met(self) -> None:
+        if self.until and self.status == "running" and (met := self._met()):
+            self._set_until({})
+            self._settle("paused", met)
 
     @property
     def _is_done(self) -> bool:
@@ -158,7 +236,6 @@ class Session:
 
     def _set(self, changes: dict[str, Any]) -> None:
         """Take over settings. What another change has made impossible meanwhile is refused, and the run goes on as it was."""
-        before = self.configs[0]
         try:
             self.configs = [c.but(**changes) for c in self.configs]
         except ConfigError as error:
@@ -168,9 +245,9 @@ class Session:
             self.trainer.set_values(changes)
         else:
             self._changes |= changes  # until there is a trainer, whose checkpoint may know older values
-        self.store.update(self.run, configs=self.configs)
-        for name, value in changes.items():
-            self.store.add_event(self.run, self.step, "set", name=name, before=getattr(before, name), value=value)
+        self.store.set_values(self.run, self.step, self.configs, changes)
+        if self.trainer:
+            self._keep()  # a kill must not take the change back
 
     def _resume(self) -> None:
         self.status, self.problem = "queued", ""
@@ -204,7 +281,8 @@ class Session:
         self.store.save_checkpoint(self.run, self.trainer.state_dict())
         self._checkpoints.used(begun, time.perf_counter())
 
-    def _report(self, force_frame: bool = False) -> None:
+    def _report(self, force_frame: bool = False, picture: bool = False) -> None:
+        """Say how things stand, with what is due; `force_frame` with everything, `picture` with a picture in any case."""
         trainer, begun = self.trainer, time.perf_counter()
         trainer.flush()  # from here on all numbers are known to be finite
         elapsed = begun - self._last_report
@@ -214,13 +292,16 @@ class Session:
             self.seconds += elapsed
         self._steps_since, self._last_report = 0, begun
         frame = None
-        if force_frame or self._frames.due(begun):
-            frame = live_frame(trainer)
+        if force_frame or picture or self._frames.due(begun):
+            frame = self._picture()
             self._frames.used(begun, time.perf_counter())
         started = time.perf_counter()
         if force_frame or self._measures.due(started):
             self._evaluate()
             self._measures.used(started, time.perf_counter())
+        started = time.perf_counter()
+        if self._lessons.due(started) and trainer.teach(LESSON_SECONDS) < 1:
+            self._lessons.used(started, time.perf_counter())
         rows = trainer.history[self._reported :]
         self.store.report(
             self.run,
@@ -228,24 +309,40 @@ class Session:
             rate=self.rate,
             seconds=self.seconds,
             frame=frame,
+            film=self._film,
             metrics=self.metrics,
-            series={"train": rows, "metrics": self._metric_rows},
+            series={"train": rows, **self._measured},
             status=self.status,
             message=self.message,
         )
         self._reported += len(rows)
-        self._metric_rows = []
+        self._measured, self._film = {}, []
         if self._checkpoints.due(time.perf_counter()) and not force_frame:
             self._keep()
 
+    def _picture(self) -> bytes:
+        """What the run looks like now, which also goes into its film."""
+        header, arrays = self._told or live_parts(self.trainer)
+        self._told = None
+        if len(self.configs) == 1:  # of many members, the pages show where they stand now
+            self._film.append((self.step, film_frame(header, arrays)))
+        return pack(header, arrays)
+
     def _evaluate(self) -> None:
-        found = self.trainer.evaluate()
-        self.metrics = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
-        self._metric_rows.append((self.step, np.array(list(self.metrics.values()), np.float32)))
+        found = self.trainer.measure()
+        self._measured_at = self.step
+        tallies = {name: found.pop(name) for name in TALLIES if name in found}  # (E, K)
+        self.metrics = {name: values.tolist() for name, values in found.items()}
+        rows = {metric_series(name): values.numpy()[None] for name, values in found.items()}  # (1, E)
+        rows |= {name: counts.T.numpy() for name, counts in tallies.items() if counts.shape[1] <= COUNTED_MODES}
+        for kind, row in rows.items():
+            self._measured.setdefault(kind, []).append((self.step, row))
 
     def _settle(self, status: str, message: str) -> None:
         """Come to rest: curves first, then the checkpoint, and last the status, because whoever sees it may act on it."""
         if self.trainer:
+            if status == "finished" and self.trainer.judge is not None:
+                self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
             self._report(force_frame=True)
             self._keep()
         self._say(status, message)
@@ -262,12 +359,13 @@ class Session:
             step=step,
             rate=self.rate,
             seconds=self.seconds,
-            series={"train": rows, "metrics": self._metric_rows},
+            series={"train": rows, **self._measured},
+            film=[(at, picture) for at, picture in self._film if at < step],
             status=self.status,
             message=self.message,
         )
         self._reported += len(rows)
-        self._metric_rows = []
+        self._measured, self._film = {}, []
 
     # What can go wrong
 

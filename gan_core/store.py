@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,20 +25,26 @@ import numpy as np
 from .checkpoints import digest, read_checkpoint, write_checkpoint
 from .config import GANConfig
 from .errors import ConfigError, RunError
+from .film import surplus
 from .networks import NETWORKS
 
-SCHEMA = 1
+SCHEMA = 4
 LIVE = ("queued", "running", "paused")  # a worker holds the run in memory, or will
 ENDED = ("stopped", "interrupted", "finished", "failed")
 RESUMABLE = ("stopped", "interrupted", "failed")  # ended before its planned length
-KEPT_CHECKPOINTS = 12
+KEPT_CHECKPOINTS = 24
+KEPT_OF_MANY = 3  # of a run of several members, whose checkpoints are as many times larger
+NAME_LENGTH = 60  # of a kept direction's name
+KEPT_DIRECTIONS = 100  # of a run
+KEPT_BYTES = 2**28  # of a run's checkpoints together; three are always kept
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, configs TEXT NOT NULL, status TEXT NOT NULL, owner TEXT,
     created REAL NOT NULL, updated REAL NOT NULL, step INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL,
     rate REAL NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', pair TEXT,
-    metrics TEXT NOT NULL DEFAULT '{}');
+    metrics TEXT NOT NULL DEFAULT '{}', kind TEXT NOT NULL DEFAULT 'run', spec TEXT NOT NULL DEFAULT '{}',
+    parent TEXT, parent_step INTEGER, pace REAL NOT NULL DEFAULT 0, until TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX IF NOT EXISTS runs_created ON runs (created);
 CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
 CREATE TABLE IF NOT EXISTS series (
@@ -52,11 +58,52 @@ CREATE TABLE IF NOT EXISTS commands (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS commands_run ON commands (run);
 CREATE TABLE IF NOT EXISTS frames (run TEXT PRIMARY KEY, step INTEGER NOT NULL, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS film (
+    run TEXT NOT NULL, step INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (run, step));
 CREATE TABLE IF NOT EXISTS checkpoints (
     run TEXT NOT NULL, step INTEGER NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
     PRIMARY KEY (run, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cells (
+    run TEXT NOT NULL, cell INTEGER NOT NULL, step INTEGER NOT NULL, value TEXT NOT NULL, samples BLOB NOT NULL,
+    PRIMARY KEY (run, cell)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS directions (
+    run TEXT NOT NULL, name TEXT NOT NULL, space TEXT NOT NULL, vector BLOB NOT NULL, deviation REAL NOT NULL,
+    created REAL NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
 """
-_RUN_TABLES = ("series", "events", "commands", "frames", "checkpoints")
+_RUN_TABLES = ("series", "events", "commands", "frames", "film", "checkpoints", "cells", "directions")
+_HISTORY = {"series": "kind, step, value", "events": "step, time, kind, detail", "film": "step, value"}  # what a fork begins with
+METRIC = "metric:"
+
+
+def metric_series(name: str) -> str:
+    """The kind of series that holds a metric, (1, E) a row."""
+    return f"{METRIC}{name}"
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    """Bring an older database to this version's tables. Nothing of what it holds is lost.
+
+    Version 4 has one table more, which is made like those of a new database.
+    """
+    if version == 1:
+        db.execute("ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run'")
+        db.execute("ALTER TABLE runs ADD COLUMN spec TEXT NOT NULL DEFAULT '{}'")
+        # all metrics of a moment were one row; now each is a series of its own, so that there may be more of them tomorrow
+        for run, names in db.execute("SELECT id, metrics FROM runs").fetchall():
+            names = list(json.loads(names))
+            rows = db.execute("SELECT step, value FROM series WHERE run = ? AND kind = 'metrics'", (run,)).fetchall()
+            for step, value in rows if names else ():
+                values = np.frombuffer(value, np.float32).reshape(len(names), -1)
+                db.executemany(
+                    "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)",
+                    [(run, metric_series(name), step, row.tobytes()) for name, row in zip(names, values, strict=True)],
+                )
+        db.execute("DELETE FROM series WHERE kind = 'metrics'")
+    if version <= 2:
+        db.execute("ALTER TABLE runs ADD COLUMN parent TEXT")
+        db.execute("ALTER TABLE runs ADD COLUMN parent_step INTEGER")
+        db.execute("ALTER TABLE runs ADD COLUMN pace REAL NOT NULL DEFAULT 0")
+        db.execute("ALTER TABLE runs ADD COLUMN until TEXT NOT NULL DEFAULT '{}'")
 
 
 def runs_folder() -> Path:
@@ -75,6 +122,10 @@ class Run:
         message: for the user: why it failed, what it waits for.
         pair: id shared by runs that were started side by side.
         metrics: the latest, name -> one number a member.
+        kind: "run", or "map" for a collapse map, whose `spec` says what its cells are.
+        parent, parent_step: the run that this one was forked from, and where.
+        pace: steps a second that it is held to; 0 for as fast as it goes.
+        until: what it pauses at: {"step": N}, {"modes": K}, {"seconds": T, "end": `seconds` then} or {}.
     """
 
     id: str
@@ -91,6 +142,12 @@ class Run:
     message: str
     pair: str | None
     metrics: dict[str, list[float]] = field(default_factory=dict)
+    kind: str = "run"
+    spec: dict[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    parent_step: int | None = None
+    pace: float = 0.0
+    until: dict[str, Any] = field(default_factory=dict)
 
     @property
     def config(self) -> GANConfig:
@@ -100,6 +157,21 @@ class Run:
     @property
     def is_live(self) -> bool:
         return self.status in LIVE
+
+
+@dataclass(frozen=True)
+class KeptDirection:
+    """A direction of a run's latent space that was given a name.
+
+    Attributes:
+        space: "z" or "w". vector: float32 (Z,), of length 1.
+        deviation: standard deviation of latents along it.
+    """
+
+    name: str
+    space: str
+    vector: np.ndarray
+    deviation: float
 
 
 class RunStore:
@@ -124,6 +196,8 @@ class RunStore:
                         f"{self.folder} was written by a newer version of GAN Playground (format {version}, "
                         f"this one knows {SCHEMA}). Update, or set GAN_PLAYGROUND_RUNS to another folder."
                     )
+                if 0 < version < SCHEMA:
+                    _migrate(db, version)
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -168,27 +242,113 @@ class RunStore:
 
     # Runs
 
-    def create(self, configs: Sequence[GANConfig], name: str = "", pair: str | None = None, owner: str | None = None) -> str:
-        """A new queued run; returns its id."""
-        now = time.time()
-        run = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + uuid.uuid4().hex[:6]
-        first = configs[0]
+    def create(
+        self,
+        configs: Sequence[GANConfig],
+        name: str = "",
+        pair: str | None = None,
+        owner: str | None = None,
+        *,
+        spec: dict[str, Any] | None = None,
+        steps: int | None = None,
+    ) -> str:
+        """A new queued run, or with a `spec` a map, which takes so many `steps` altogether; returns its id."""
+        run = _new_id()
+        more = {} if spec is None else {"kind": "map", "spec": json.dumps(spec)}
         with self._write() as db:
-            db.execute(
-                "INSERT INTO runs (id, name, configs, status, owner, created, updated, steps, pair) "
-                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
-                (
-                    run,
-                    name.strip() or default_name(first),
-                    json.dumps([c.model_dump() for c in configs]),
-                    owner,
-                    now,
-                    now,
-                    first.steps,
-                    pair,
-                ),
-            )
+            self._insert(db, run, configs, name, owner=owner, pair=pair, **more, **({} if steps is None else {"steps": steps}))
         return run
+
+    def _insert(self, db: sqlite3.Connection, run: str, configs: Sequence[GANConfig], name: str, **values: Any) -> None:
+        """A row of the list of runs."""
+        now = time.time()
+        row = {
+            "id": run,
+            "name": name.strip() or default_name(configs[0]),
+            "configs": json.dumps([c.model_dump() for c in configs]),
+            "status": "queued",
+            "created": now,
+            "updated": now,
+            "steps": configs[0].steps,
+            **values,
+        }
+        db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+
+    def fork(self, run: str, step: int, configs: Sequence[GANConfig], name: str) -> str:
+        """A stopped run that begins where another one was at a kept step, with its curves, events and pictures up to there.
+
+        Raises:
+            RunError: there is no such run, or no whole checkpoint at that step.
+            OSError: it cannot be written.
+        """
+        state, new = self.load_checkpoint(run, step), _new_id()
+        path = self.checkpoint_path(new, step)
+        try:
+            write_checkpoint(path, {**state, "configs": [c.model_dump() for c in configs]})
+            with self._write() as db:
+                self._insert(db, new, configs, name, status="stopped", step=step, parent=run, parent_step=step)
+                db.execute("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", (new, step, digest(path), path.stat().st_size))
+                for table, columns in _HISTORY.items():
+                    db.execute(
+                        f"INSERT INTO {table} (run, {columns}) SELECT ?, {columns} FROM {table} WHERE run = ? AND step <= ?",
+                        (new, run, step),
+                    )
+                _set_latest_metrics(db, new)
+        except BaseException:
+            shutil.rmtree(self.folder / new, ignore_errors=True)
+            raise
+        return new
+
+    def adopt(
+        self,
+        run: str,
+        configs: Sequence[GANConfig],
+        name: str,
+        *,
+        series: dict[str, tuple[np.ndarray, np.ndarray]],
+        events: Sequence[dict],
+        film: Sequence[tuple[int, bytes]],
+        frame: tuple[int, bytes] | None,
+        checkpoints: Iterable[dict],
+        **values: Any,
+    ) -> str:
+        """Take in a run that was made in another store, whole or not at all; returns its id, a new one if `run` is taken.
+
+        Args:
+            series: kind -> steps (T,), values (T, N).
+            events: as `events` returns them.
+            film, frame: pictures with their steps.
+            checkpoints: states of a trainer, written one after the other as they come.
+            values: further columns, such as status or step.
+
+        Raises:
+            OSError: it cannot be written. Whatever `checkpoints` raises is passed on.
+        """
+        taken = self._db().execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone()
+        new = run if not taken and _is_made(self.folder / run) else _new_id()
+        kept = []
+        try:
+            for state in checkpoints:
+                path = self.checkpoint_path(new, state["step"])
+                write_checkpoint(path, state)
+                kept.append((new, state["step"], digest(path), path.stat().st_size))
+            with self._write() as db:
+                self._insert(db, new, configs, name, **values)
+                db.executemany("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", kept)
+                for kind, (steps, rows) in series.items():
+                    floats = [(new, kind, int(at), row.tobytes()) for at, row in zip(steps, rows.astype(np.float32), strict=True)]
+                    db.executemany("INSERT INTO series VALUES (?, ?, ?, ?)", floats)
+                for event in events:
+                    detail = {key: value for key, value in event.items() if key not in ("step", "time", "kind")}
+                    _note(db, new, event["step"], event["kind"], detail, event["time"])
+                db.executemany("INSERT INTO film VALUES (?, ?, ?)", [(new, at, picture) for at, picture in film])
+                if frame is not None:
+                    db.execute("INSERT INTO frames VALUES (?, ?, ?)", (new, *frame))
+                _set_latest_metrics(db, new)
+        except BaseException:
+            shutil.rmtree(self.folder / new, ignore_errors=True)
+            raise
+        return new
 
     def get(self, run: str) -> Run:
         """Raises RunError where there is no such run."""
@@ -203,15 +363,19 @@ class RunStore:
             values["configs"] = tuple(GANConfig.parse(c) for c in json.loads(row["configs"]))
         except ConfigError as error:
             raise RunError(f"Run {row['id']} was made with settings that this version does not know: {error}") from error
-        values["metrics"] = json.loads(row["metrics"])
+        for name in ("metrics", "spec", "until"):
+            values[name] = json.loads(row[name])
         return Run(**values)
 
-    def runs(self, status: Sequence[str] | None = None, limit: int = 1000) -> list[Run]:
-        """Newest first, of some statuses or of all. A run that cannot be read any more is left out."""
-        where = f"WHERE status IN ({', '.join('?' * len(status))})" if status is not None else ""
+    def runs(self, status: Sequence[str] | None = None, limit: int = 1000, kind: str | None = "run") -> list[Run]:
+        """Newest first, of some statuses or of all, and of one kind or of both. What cannot be read any more is left out."""
+        among = f" AND status IN ({', '.join('?' * len(status))})" if status is not None else ""
         rows = (
             self._db()
-            .execute(f"SELECT * FROM runs {where} ORDER BY created DESC, rowid DESC LIMIT ?", (*(status or ()), limit))
+            .execute(
+                f"SELECT * FROM runs WHERE kind = COALESCE(?, kind){among} ORDER BY created DESC, rowid DESC LIMIT ?",
+                (kind, *(status or ()), limit),
+            )
             .fetchall()
         )
         found = []
@@ -228,11 +392,12 @@ class RunStore:
         return [self._run(row) for row in rows]
 
     def update(self, run: str, **values: Any) -> None:
-        """Set columns of a run: status, step, rate, seconds, message, owner, metrics, configs."""
+        """Set columns of a run: status, step, rate, seconds, message, owner, metrics, configs, pace, until."""
         if "configs" in values:
             values["configs"] = json.dumps([c.model_dump() for c in values["configs"]])
-        if "metrics" in values:
-            values["metrics"] = json.dumps(values["metrics"])
+        for name in ("metrics", "until"):
+            if name in values:
+                values[name] = json.dumps(values[name])
         values["updated"] = time.time()
         with self._write() as db:
             db.execute(f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?", (*values.values(), run))
@@ -275,13 +440,16 @@ class RunStore:
         series: dict[str, list[tuple[int, np.ndarray]]],
         metrics: dict[str, list[float]] | None = None,
         frame: bytes | None = None,
+        film: Sequence[tuple[int, bytes]] = (),
         **values: Any,
     ) -> None:
         """Everything a training thread has to say at one moment, in one transaction.
 
         Args:
-            series: kind ("train" or "metrics") -> rows (step, array (S, E)).
+            series: kind -> rows (step, array (S, E)): "train" (S statistics), one of metrics.TALLIES (S modes), or
+                `metric_series` of a name (S = 1).
             frame: the latest picture.
+            film: pictures for the replay, (step, picture); of all of them an even choice is kept.
             values: further columns, such as status or message.
         """
         values |= {"step": step, "rate": rate, "seconds": seconds, "updated": time.time()}
@@ -296,6 +464,11 @@ class RunStore:
                 )
             if frame is not None:
                 db.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?)", (run, step, frame))
+            if film:
+                db.executemany("INSERT OR REPLACE INTO film VALUES (?, ?, ?)", [(run, at, picture) for at, picture in film])
+                kept = db.execute("SELECT step, LENGTH(value) FROM film WHERE run = ?", (run,)).fetchall()
+                gone = surplus({row[0]: row[1] for row in kept})
+                db.executemany("DELETE FROM film WHERE run = ? AND step = ?", [(run, at) for at in gone])
 
     def series(self, run: str, kind: str, after: int = -1, members: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Rows later than a step: (steps int64 (T,), values float32 (T, S, E))."""
@@ -311,28 +484,108 @@ class RunStore:
         values = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
         return steps, values.reshape(len(rows), -1, members) if rows else np.zeros((0, 0, members), np.float32)
 
+    def series_kinds(self, run: str) -> list[str]:
+        """Names of the series that a run has."""
+        return [row[0] for row in self._db().execute("SELECT DISTINCT kind FROM series WHERE run = ? ORDER BY kind", (run,))]
+
     def drop_series_after(self, run: str, step: int) -> None:
-        """Forget points later than a step: a run that goes on from a checkpoint makes them again."""
+        """Forget points and pictures later than a step: a run that goes on from a checkpoint makes them again."""
         with self._write() as db:
-            db.execute("DELETE FROM series WHERE run = ? AND step > ?", (run, step))
+            for table in ("series", "film"):
+                db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run, step))
 
     def frame(self, run: str, after: int = -1) -> bytes | None:
         """The latest picture, if it is later than a step."""
         row = self._db().execute("SELECT value FROM frames WHERE run = ? AND step > ?", (run, after)).fetchone()
         return row[0] if row else None
 
+    def film(self, run: str, after: int = -1) -> list[tuple[int, bytes]]:
+        """The kept pictures later than a step: (step, picture), in order."""
+        rows = self._db().execute("SELECT step, value FROM film WHERE run = ? AND step > ? ORDER BY step", (run, after))
+        return [(row[0], row[1]) for row in rows]
+
+    def film_steps(self, run: str) -> list[int]:
+        """The steps of the kept pictures, ascending."""
+        return [row[0] for row in self._db().execute("SELECT step FROM film WHERE run = ? ORDER BY step", (run,))]
+
     def add_event(self, run: str, step: int, kind: str, **detail: Any) -> None:
         """Note that something happened: a change of a value, a pause, an error."""
         with self._write() as db:
-            db.execute(
-                "INSERT INTO events (run, step, time, kind, detail) VALUES (?, ?, ?, ?, ?)",
-                (run, step, time.time(), kind, json.dumps(detail)),
-            )
+            _note(db, run, step, kind, detail)
+
+    def set_values(self, run: str, step: int, configs: Sequence[GANConfig], changes: dict[str, Any]) -> None:
+        """Settings that a run has taken over, and the note of each with its value before: both or neither."""
+        before = self.get(run).config
+        with self._write() as db:
+            text = json.dumps([c.model_dump() for c in configs])
+            db.execute("UPDATE runs SET configs = ?, updated = ? WHERE id = ?", (text, time.time(), run))
+            for name, value in changes.items():
+                _note(db, run, step, "set", {"name": name, "before": getattr(before, name), "value": value})
 
     def events(self, run: str) -> list[dict]:
         """In order: {"step", "time", "kind", **detail}."""
         rows = self._db().execute("SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY id", (run,))
         return [{"step": r["step"], "time": r["time"], "kind": r["kind"], **json.loads(r["detail"])} for r in rows]
+
+    # Cells of a map
+
+    def put_cells(self, run: str, rows: Sequence[tuple[int, int, dict[str, Any], bytes]]) -> None:
+        """How cells stand: (cell, step, values, samples)."""
+        with self._write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?)",
+                [(run, cell, step, json.dumps(value), samples) for cell, step, value, samples in rows],
+            )
+
+    def cells(self, run: str) -> dict[int, tuple[int, dict[str, Any]]]:
+        """Cell -> (step, values) of those that have begun."""
+        rows = self._db().execute("SELECT cell, step, value FROM cells WHERE run = ?", (run,))
+        return {row[0]: (row[1], json.loads(row[2])) for row in rows}
+
+    def finished_cells(self, run: str, steps: int) -> set[int]:
+        """Cells that have taken all their steps."""
+        return {row[0] for row in self._db().execute("SELECT cell FROM cells WHERE run = ? AND step >= ?", (run, steps))}
+
+    def cell_samples(self, run: str, cell: int) -> bytes:
+        """What `put_cells` was given as samples; b"" while the cell is not finished."""
+        row = self._db().execute("SELECT samples FROM cells WHERE run = ? AND cell = ?", (run, cell)).fetchone()
+        return row[0] if row else b""
+
+    # Directions of the latent space
+
+    def put_direction(self, run: str, name: str, space: str, vector: np.ndarray, deviation: float) -> str:
+        """Keep a direction (Z,) with a run under a name, in place of one of the same name; returns the name as it is kept. It
+        belongs to this run: a fork begins without.
+
+        Raises:
+            RunError: there is no such run, the name is empty or too long, or there are too many.
+        """
+        self.get(run)
+        name = " ".join(name.split())
+        if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
+            raise RunError(f"A direction's name has 1 to {NAME_LENGTH} letters; this one has {len(name)}. Choose another.")
+        values = np.ascontiguousarray(vector, np.float32)
+        with self._write() as db:
+            kept = {row[0] for row in db.execute("SELECT name FROM directions WHERE run = ?", (run,))}
+            if name not in kept and len(kept) >= KEPT_DIRECTIONS:
+                raise RunError(f"This run keeps {len(kept)} directions already, which is the most. Remove one first.")
+            db.execute(
+                "INSERT OR REPLACE INTO directions VALUES (?, ?, ?, ?, ?, ?)",
+                (run, name, space, values.tobytes(), float(deviation), time.time()),
+            )
+        return name
+
+    def directions(self, run: str) -> list[KeptDirection]:
+        """The kept directions of a run, in the order in which they were kept."""
+        rows = self._db().execute("SELECT * FROM directions WHERE run = ? ORDER BY created, name", (run,))
+        return [
+            KeptDirection(row["name"], row["space"], np.frombuffer(row["vector"], np.float32), row["deviation"]) for row in rows
+        ]
+
+    def drop_direction(self, run: str, name: str) -> None:
+        """Forget a kept direction, if there is one of that name."""
+        with self._write() as db:
+            db.execute("DELETE FROM directions WHERE run = ? AND name = ?", (run, name))
 
     # Commands
 
@@ -355,7 +608,8 @@ class RunStore:
         return self.folder / run / "checkpoints" / f"{step:09d}.safetensors"
 
     def save_checkpoint(self, run: str, state: dict) -> None:
-        """Keep a `Trainer.state_dict`. Of older ones an evenly spaced choice is kept, always with the first and last.
+        """Keep a `Trainer.state_dict`. Of older ones an evenly spaced choice is kept, always with the first and last: at most
+        24, and of large ones fewer.
 
         Raises:
             OSError: it cannot be written; the ones before are untouched.
@@ -368,7 +622,8 @@ class RunStore:
                 (run, state["step"], digest(path), path.stat().st_size),
             )
         steps = self.checkpoint_steps(run)
-        while len(steps) > KEPT_CHECKPOINTS:
+        most = KEPT_CHECKPOINTS if len(state["configs"]) <= 1 else KEPT_OF_MANY
+        while len(steps) > most or (len(steps) > 3 and self.disk_bytes(run) > KEPT_BYTES):
             gone = _most_crowded(steps)
             steps.remove(gone)
             with self._write() as db:
@@ -379,6 +634,11 @@ class RunStore:
         """The kept steps, ascending."""
         rows = self._db().execute("SELECT step FROM checkpoints WHERE run = ? ORDER BY step", (run,))
         return [row[0] for row in rows]
+
+    def checkpoint_digest(self, run: str, step: int) -> str:
+        """The checksum of a kept state, by which one knows whether it was written anew; "" where there is none."""
+        row = self._db().execute("SELECT digest FROM checkpoints WHERE run = ? AND step = ?", (run, step)).fetchone()
+        return row[0] or "" if row else ""
 
     def load_checkpoint(self, run: str, step: int | None = None) -> dict:
         """A kept state; without a step the latest that is whole.
@@ -411,6 +671,19 @@ class RunStore:
         return row[0]
 
 
+def _new_id() -> str:
+    return time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
+
+
+def _is_made(folder: Path) -> bool:
+    """Make a folder; False where there is one already, also if another process was a moment faster."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
 def default_name(config: GANConfig) -> str:
     """A name that says what is trained, for example "ring8 nonsaturating"."""
     usual = ("mlp", "dcgan")
@@ -425,3 +698,20 @@ def _most_crowded(steps: list[int]) -> int:
     """The inner step whose removal leaves the smallest gap."""
     gaps = {step: after - before for before, step, after in zip(steps, steps[1:], steps[2:], strict=False)}
     return min(gaps, key=gaps.get)
+
+
+def _set_latest_metrics(db: sqlite3.Connection, run: str) -> None:
+    """The last row of each metric's series as the run's metrics, within a transaction."""
+    last = db.execute(
+        "SELECT kind, value, MAX(step) FROM series WHERE run = ? AND kind LIKE ? GROUP BY kind", (run, f"{METRIC}%")
+    ).fetchall()
+    metrics = {row["kind"].removeprefix(METRIC): np.frombuffer(row["value"], np.float32).tolist() for row in last}
+    db.execute("UPDATE runs SET metrics = ? WHERE id = ?", (json.dumps(metrics), run))
+
+
+def _note(db: sqlite3.Connection, run: str, step: int, kind: str, detail: dict[str, Any], at: float | None = None) -> None:
+    """An event, now or at a time in seconds since 1970, within a transaction."""
+    db.execute(
+        "INSERT INTO events (run, step, time, kind, detail) VALUES (?, ?, ?, ?, ?)",
+        (run, step, time.time() if at is None else at, kind, json.dumps(detail)),
+    )

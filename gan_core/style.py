@@ -149,6 +149,11 @@ class StyleGenerator(nn.Module):
             image = _double(image) + self.images[k](x, styles[2 * k + 1])
         return (image + self.bias).tanh()
 
+    @property
+    def style_weight(self) -> Tensor:
+        """The weights of all convolutions' styles one below the other, (sum of inputs, W): what a change of w changes first."""
+        return torch.cat([layer.conv.style.used_weight() for layer in self.convs])
+
     def truncate(self, w: Tensor, psi: float) -> Tensor:
         """Styles (..., W) drawn towards their mean (Karras et al. 2019, appendix B): psi = 1 leaves them, 0 is the mean."""
         return self.w_mean + psi * (w - self.w_mean)

@@ -13,9 +13,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +26,14 @@ from torch import Tensor
 
 from . import metrics
 from .config import MAX_MEMBERS, METAS, GANConfig
-from .data import DATASETS, Progress, load
+from .data import load
 from .draws import seeded
 from .errors import ConfigError, DivergedError, RunError
-from .members import Members, sample_latents
+from .features import judge_of
+from .members import PLAYERS, Members, sample_latents
 from .networks import NETWORKS
 from .pixelcnn import Likelihood
+from .source import Progress
 
 HISTORY_POINTS = 2000  # points of each curve over the planned length of a run
 FLUSH_STEPS = 64  # steps between two checks that all numbers are finite
@@ -70,6 +75,36 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """Threads that train blocks of members side by side, one core each."""
+    return ThreadPoolExecutor(cores(), "members", initializer=torch.set_num_threads, initargs=(1,))
+
+
+def _submit(do: Callable[[Any], Any], block: Any) -> Future:
+    """`do(block)` in the pool; in this thread where the program is about to end, when pools take nothing any more."""
+    try:
+        return _pool().submit(do, block)
+    except RuntimeError:
+        done: Future = Future()
+        done.set_result(do(block))
+        return done
+
+
+@contextmanager
+def computing_with(threads: int) -> Iterator[None]:
+    """For as long as it lasts, torch computes in this thread with so many threads of its own."""
+    before = torch.get_num_threads()
+    if before == threads:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def check_members(configs: Sequence[GANConfig]) -> None:
     """Raise ConfigError unless the configs can be members of one trainer."""
     if not 1 <= len(configs) <= MAX_MEMBERS:
@@ -87,6 +122,14 @@ def check_members(configs: Sequence[GANConfig]) -> None:
             )
 
 
+def check_part(part: str, config: GANConfig) -> None:
+    """Raise ConfigError where there is no such part to step alone, RunError where the network is no game of two."""
+    if part not in PLAYERS:
+        raise ConfigError(f"There is no part {part} to step alone. Choose one of: {', '.join(PLAYERS)}.")
+    if not NETWORKS[config.network].adversarial:
+        raise RunError(f"network = {config.network} is one network and no game of two, so it only takes full steps.")
+
+
 class Trainer:
     """Trains one GAN, or several side by side.
 
@@ -94,12 +137,15 @@ class Trainer:
         config: one config, or a list of configs that differ only in fields marked `member` (seed, learning rates…).
         data_folder: where image data lie; None for GAN_PLAYGROUND_DATA or `data/`.
         progress: called with (text, share done) while data are fetched.
+        tolerant: a member whose numbers are not finite any more is left behind instead of ending the training of all.
 
     Attributes:
         configs: the configs, with what was changed since.
         step_count: generator steps taken.
+        judge: what tells the classes of generated images apart; None where there are none. It may still have to learn.
         stats: names of what each step reports.
         history: rows (step, array (S, E) of means since the row before), S as in `stats`.
+        diverged: member -> step, of those that a tolerant trainer has left behind.
 
     Raises:
         ConfigError, DataError.
@@ -111,6 +157,7 @@ class Trainer:
         *,
         data_folder: Path | str | None = None,
         progress: Progress = lambda text, share: None,
+        tolerant: bool = False,
     ):
         self.configs = [config] if isinstance(config, GANConfig) else list(config)
         check_members(self.configs)
@@ -120,47 +167,49 @@ class Trainer:
         data = load(first.source, folder, progress)
         labels = None if data.labels is None else data.labels.to(self.device)
         self.data = replace(data, x=data.x.to(self.device), labels=labels)
+        self.judge = judge_of(first.source, folder)
         size = self._block_size()
         kind = Members if NETWORKS[first.network].adversarial else Likelihood
         self._blocks = [kind(self.configs[k : k + size], self.data, self.device) for k in range(0, len(self.configs), size)]
         self.stats = self._blocks[0].STATS
         self.step_count = 0
         self.history: list[tuple[int, np.ndarray]] = []
+        self.tolerant = tolerant
+        self.diverged: dict[int, int] = {}
         self._every = math.ceil(first.steps / HISTORY_POINTS)
         self._pending: list[Tensor] = []  # (S, E) of the steps that are not yet in the history
         self._checked = 0  # how many of them are known to be finite
 
     def _block_size(self) -> int:
-        """How many members share a pass: as many as keep a layer's activations in the cache."""
-        first = self.configs[0]
-        each = 4 * first.batch_size * max(first.width, math.prod(first.shape))
-        return max(1, BLOCK_BYTES // each)
+        """How many members share a pass: as many as about keep a layer's activations in the cache, in equal blocks for all
+        cores."""
+        first, count = self.configs[0], len(self.configs)
+        blocks = round(count * 4 * first.batch_size * max(first.width, math.prod(first.shape)) / BLOCK_BYTES)
+        if self.device.type == "cpu" and count > 1:
+            blocks = cores() * math.ceil(max(1, blocks) / cores())
+        return math.ceil(count / min(max(1, blocks), count))
 
     @property
     def threads(self) -> int:
-        """Threads of torch that train this fastest: all cores for large convolutions or several members, else one.
+        """Threads of torch that train this fastest: all cores for large convolutions, else one.
 
         Two threads wait for each other after every operation. Where operations are short and something else wants a core, as a
         browser does, most of the time goes into that: 8 x 8 images fell from 200 to 10 steps a second beside one busy program.
+        Members use several cores in another way: each thread takes blocks of its own, and they meet once a step.
         """
         first = self.configs[0]
-        if NETWORKS[first.network].images_only:
-            many = first.batch_size * math.prod(first.shape[1:]) * first.width >= LARGE_LAYER
-        else:
-            many = len(self.configs) >= 4
-        return cores() if many else 1
+        large = first.batch_size * math.prod(first.shape[1:]) * first.width >= LARGE_LAYER
+        return cores() if large and NETWORKS[first.network].images_only else 1
 
-    @contextmanager
-    def _own_threads(self) -> Iterator[None]:
-        before, wanted = torch.get_num_threads(), self.threads
-        if before == wanted:
-            yield
-            return
-        torch.set_num_threads(wanted)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    def _each(self, do: Callable[[Members | Likelihood], Any]) -> list[Any]:
+        """What `do` gives for each block, several blocks at a time."""
+        if len(self._blocks) == 1:
+            return [do(self._blocks[0])]
+        return [future.result() for future in [_submit(do, block) for block in self._blocks]]
+
+    def own_threads(self) -> AbstractContextManager[None]:
+        """For as long as it lasts, torch computes in this thread with `threads`."""
+        return computing_with(self.threads)
 
     def step(self) -> None:
         """One generator step of every member, with the discriminator steps that belong to it.
@@ -168,18 +217,38 @@ class Trainer:
         Raises:
             DivergedError: a number is not finite; found at most 64 steps after it happened, with the right step.
         """
-        with self._own_threads():
-            stats = [block.step() for block in self._blocks]
+        with self.own_threads():
+            stats = self._each(lambda block: block.step())
         self._pending.append(stats[0] if len(stats) == 1 else torch.cat(stats, 1))
         self.step_count += 1
         if len(self._pending) - self._checked >= FLUSH_STEPS:
             self.flush()
 
+    def extra(self, part: str) -> None:
+        """One update of every member's "discriminator" or "generator" alone, beside the schedule: `step_count` stays, and the
+        history tells nothing of it.
+
+        Raises:
+            ConfigError: there is no such part.
+            RunError: the network is no game of two.
+            DivergedError: a number is not finite.
+        """
+        check_part(part, self.configs[0])
+        self.flush()
+        with self.own_threads():
+            found = self._each(lambda block: block.extra(part))
+        names, stats = found[0][0], torch.cat([stats for _, stats in found], 1).cpu()
+        for term, member in (~torch.isfinite(stats)).nonzero().tolist():
+            if self.tolerant:
+                self.diverged.setdefault(member, self.step_count)
+            if not self.tolerant or len(self.diverged) == len(self.configs):
+                raise self._diverged(self.step_count, names[term], member)
+
     def train(self, steps: int | None = None, on_step: Callable[[Trainer], None] | None = None) -> Trainer:
         """Train for `steps` more steps; None trains to the config's own length. `on_step` is called after each."""
         if steps is None:
             steps = max(0, self.configs[0].steps - self.step_count)
-        with self._own_threads():
+        with self.own_threads():
             for _ in range(steps):
                 self.step()
                 if on_step is not None:
@@ -191,13 +260,17 @@ class Trainer:
         """Check what the last steps reported, and move whole windows of it to the history.
 
         Raises:
-            DivergedError: a number is not finite.
+            DivergedError: a number is not finite; for a tolerant trainer, none of any member is.
         """
         if not self._pending:
             return
         stats = torch.stack(self._pending).cpu()  # (T, S, E)
         first = self.step_count - len(stats) + 1
         bad = (~torch.isfinite(stats)).nonzero()
+        if self.tolerant:
+            for step, _, member in bad.tolist():
+                self.diverged.setdefault(member, first + step)
+            bad = bad[:1] if len(self.diverged) == len(self.configs) else bad[:0]
         good = int(bad[0, 0]) if len(bad) else len(stats)
         done = 0
         for k in range(good):
@@ -214,9 +287,12 @@ class Trainer:
         """Raise DivergedError where a weight is not finite, as it may be before the next step reports it."""
         for k, block in enumerate(self._blocks):
             for stepper, term in block.steppers():
-                bad = (~torch.isfinite(stepper.flat)).any(1).nonzero()
-                if len(bad):
-                    raise self._diverged(self.step_count, term, k * len(self._blocks[0]) + int(bad[0, 0]))
+                bad = (~torch.isfinite(stepper.flat)).any(1).nonzero()[:, 0] + k * len(self._blocks[0])
+                if self.tolerant:
+                    for member in bad.tolist():
+                        self.diverged.setdefault(member, self.step_count)
+                if len(bad) and (not self.tolerant or len(self.diverged) == len(self.configs)):
+                    raise self._diverged(self.step_count, term, int(bad[0]))
 
     def _diverged(self, step: int, term: str, member: int) -> DivergedError:
         config = self.configs[member]
@@ -265,7 +341,7 @@ class Trainer:
     @property
     def classes(self) -> int:
         """Classes that samples can be asked for; 0 where the generator knows of none."""
-        return DATASETS[self.configs[0].dataset].classes if self.configs[0].conditional != "none" else 0
+        return self.configs[0].classes
 
     @property
     def noise_numbers(self) -> int:
@@ -289,6 +365,11 @@ class Trainer:
         block, place = self.member(member)
         return self._of_block(block, latents, labels, noise, average)[place].cpu()
 
+    def generate_all(self, latents: Tensor) -> Tensor:
+        """Samples (E, N, ...) of all members from the same latents (N, Z), on the CPU."""
+        with self.own_threads():
+            return torch.cat(self._each(lambda block: self._of_block(block, latents))).cpu()
+
     def _of_block(
         self,
         block: Members | Likelihood,
@@ -304,7 +385,7 @@ class Trainer:
         if noise is None and block.noise_numbers:
             noise = torch.randn((n, block.noise_numbers), generator=seeded(0, "noise"))
         parts = []
-        with self._own_threads():
+        with self.own_threads():
             for start in range(0, n, GENERATED_AT_ONCE):
                 these = [None if x is None else x[start : start + GENERATED_AT_ONCE] for x in (latents, labels, noise)]
                 z, y, u = [None if x is None else x.expand(len(block), *x.shape) for x in these]
@@ -327,27 +408,47 @@ class Trainer:
         latents = sample_latents(self.configs[member], n, seeded(seed, "sample"))
         return self.generate(latents, member, average, None if label is None else torch.full((n,), label))
 
-    def evaluate(self, n: int | None = None) -> dict[str, float | list[float]]:
-        """Metrics on n samples (default: 2,500 points or 1,000 images): a number each, or a list with several members."""
-        n = n or metrics.samples_for(self.data)
-        rows: dict[str, list[float]] = {}
+    def measure(self, n: int | None = None, full: bool = False, names: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """`metrics.measure` for all members: name -> (E,), TALLIES (E, K). What needs a judge is NaN until it is ready."""
+        n = n or metrics.samples_for(self.data, full)
         latents = sample_latents(self.configs[0], n, seeded(1, "evaluate"))
         labels = None
         if self.classes:  # as often as in the data
             labels = self.data.labels[torch.randint(len(self.data.x), (n,), generator=seeded(1, "evaluate:labels"))]
-        for block in self._blocks:
+
+        def look(block: Members | Likelihood) -> dict[str, Tensor]:
             samples = self._of_block(block, latents, labels)
-            with self._own_threads():
-                found = block.scores() | metrics.measure(samples, self.data)
-            for name, values in found.items():
-                rows.setdefault(name, []).extend(values.tolist())
+            return block.scores() | metrics.measure(samples, self.data, self.judge, full, names)
+
+        with self.own_threads():
+            found = self._each(look)
+        return {name: torch.cat([part[name].cpu() for part in found]) for name in found[0]}
+
+    def teach(self, seconds: float) -> float:
+        """Let the judge of the data learn for about so many seconds; returns the share done, 1 where nothing is to learn."""
+        if self.judge is None or self.judge.ready:
+            return 1.0
+        with self.own_threads():
+            return self.judge.advance(seconds)
+
+    def evaluate(self, n: int | None = None, full: bool = False) -> dict[str, float | list[float]]:
+        """Metrics on n samples: a number each, or a list with several members.
+
+        Args:
+            n: how many; by default 2,500 points or 1,000 images, in full 10,000, and never more than half of the data.
+            full: every metric instead of those that are measured while a run trains.
+        """
+        if self.judge is not None:
+            with self.own_threads():
+                self.judge.learn()
+        rows = {name: values.tolist() for name, values in self.measure(n, full).items() if name not in metrics.TALLIES}
         return rows if len(self.configs) > 1 else {name: values[0] for name, values in rows.items()}
 
     def state_dict(self) -> dict:
         """Everything that the future of this run depends on.
 
         Returns:
-            {"step", "configs", "cursors", "tensors"}: the first three fit in JSON, the last maps names to tensors.
+            {"step", "configs", "cursors", "diverged", "tensors"}: all but the last, names -> tensors, fit in JSON.
         """
         self.flush()
         states = [block.state() for block in self._blocks]
@@ -359,6 +460,7 @@ class Trainer:
             "step": self.step_count,
             "configs": [c.model_dump() for c in self.configs],
             "cursors": states[0][1],
+            "diverged": [[member, step] for member, step in self.diverged.items()],
             "tensors": {name: value.detach().cpu().clone() for name, value in tensors.items()},
         }
 
@@ -397,6 +499,7 @@ class Trainer:
             ) from error
         self.configs = configs
         self.step_count = state["step"]
+        self.diverged = dict(state.get("diverged", []))
         self.history = []
         self._pending = [] if pending is None else list(pending.to(self.device))
         self._checked = len(self._pending)

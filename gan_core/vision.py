@@ -34,6 +34,13 @@ def _import_torchvision():
 
 torchvision = _import_torchvision()
 from torchvision.datasets import KMNIST, MNIST, FashionMNIST  # noqa: E402
-from torchvision.utils import make_grid  # noqa: E402
 
-__all__ = ["KMNIST", "MNIST", "FashionMNIST", "make_grid", "torchvision"]
+__all__ = ["KMNIST", "MNIST", "FashionMNIST", "inception", "torchvision"]
+
+
+def inception() -> torch.nn.Module:
+    """Inception v3 with weights that mean nothing yet, for images in [-1, 1]."""
+    from torchvision.models import inception_v3  # slow to import
+
+    with torch.random.fork_rng(devices=[]):
+        return inception_v3(weights=None, init_weights=False, transform_input=False)

@@ -1,142 +1,163 @@
-"""Latent space: walk between noise vectors and see what the generator makes of the way."""
+"""Latent space: what a generator makes of its noise, and what lies between."""
 
-import hashlib
 import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
-import torch
 
-from gan_core import DATASETS, GANConfig, Trainer
-from gan_core.draws import seeded
-from gan_core.frames import extent, pack, png_grid
-from gan_core.latent import path
-from gan_core.members import sample_latents
+from gan_core import DATASETS, PlaygroundError
 from gan_core.store import Run
 from ui import live, shell
-from ui.palette import PALETTE
+from ui.latent import picker
+from ui.latent.choice import LAST, Form, arrive, write
+from ui.latent.tool import Ask, Tool
+from ui.latent.tools import FIELDS, TOOLS, ask_of, message
 from ui.text import whole
 
-COLUMNS = 16  # of the sheet of frames
+REFRESH = 0.4  # seconds between two looks at an answer that is being made
+
 runner = shell.open_page("Latent space")
 store = runner.store
+_VIEWS = {view: live.mount(view) for view in dict.fromkeys(tool.view for tool in TOOLS.values())}
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the checkpoint")
-def opened(folder: str, run: str, step: int) -> Trainer:
-    """A trainer as it stood at a kept step. Only looked at, never trained."""
-    state = store.load_checkpoint(run, step)
-    trainer = Trainer([GANConfig.parse(c) for c in state["configs"]])
-    trainer.load_state_dict(state)
-    return trainer
-
-
-def controls(run: Run, steps: list[int]) -> dict:
-    """Where to go from, where to, and how."""
-    kept = st.session_state.setdefault("latent_step", {})
-    step = min(steps, key=lambda s: abs(s - kept[run.id])) if run.id in kept else steps[-1]
-    if len(steps) > 1:
-        key = f"latent_step_{run.id}_{len(steps)}_{steps[-1]}"  # the kept steps change while the run trains
-        step = st.select_slider(
-            "Step of the run",
-            steps,
-            step,
-            format_func=whole,
-            key=key,
-            on_change=lambda: kept.update({run.id: st.session_state[key]}),
-            help="Checkpoints that were kept along the run. Earlier ones show what it knew then.",
-        )
-    ends = st.segmented_control(
-        "End points",
-        [2, 4],
-        default=2,
-        required=True,
-        help="Two: from one to the other. Four: a round trip through all of them.",
-    )
-    if st.button("Other end points", icon=":material/casino:"):
-        st.session_state["ends_from"] = st.session_state.get("ends_from", 0) + 4
-        for k in range(4):
-            st.session_state.pop(f"end_{k}", None)
-    first = st.session_state.get("ends_from", 0)
-    columns = st.columns(2)
-    seeds = [
-        columns[k % 2].number_input(
-            f"Seed {'ABCD'[k]}", 0, 2**31 - 1, first + k, key=f"end_{k}", help="Each seed stands for one noise vector."
-        )
-        for k in range(ends)
-    ]
-    kind = st.segmented_control(
-        "Way",
-        ["slerp", "lerp"],
-        default="slerp",
-        required=True,
-        format_func={"slerp": "Around (slerp)", "lerp": "Straight (lerp)"}.get,
-        help=(
-            "Noise vectors of many dimensions all have about the same length. Around the sphere (slerp) every point on the way "
-            "has it too; a straight line (lerp) cuts through the middle, where the generator was never trained."
-        ),
-    )
-    frames = st.slider("Frames for each leg", 8, 64, 24, 8)
-    member = st.number_input("Member", 0, len(run.configs) - 1, 0) if len(run.configs) > 1 else 0
-    label = None
-    if run.config.conditional != "none":
-        label = st.number_input("Class", 0, DATASETS[run.config.dataset].classes - 1, 0, help="The noise moves, the class stays.")
-    return {"step": step, "seeds": seeds, "kind": kind, "frames": frames, "member": member, "label": label}
-
-
-def message(trainer: Trainer, run: Run, choice: dict) -> bytes:
-    """The frames of the way, ready to play."""
-    config = trainer.configs[choice["member"]]
-    anchors = torch.cat([sample_latents(config, 1, seeded(seed, "sample")) for seed in choice["seeds"]])
-    way = path(anchors, choice["frames"], choice["kind"])
-    labels = None if choice["label"] is None else torch.full((len(way),), choice["label"])
-    noise = torch.randn((1, trainer.noise_numbers), generator=seeded(0, "noise")).expand(len(way), -1)  # it stands still
-    made = trainer.generate(way, choice["member"], labels=labels, noise=noise if trainer.noise_numbers else None)
-    key = hashlib.blake2b(repr((run.id, choice)).encode(), digest_size=8).hexdigest()
-    header = {"made": time.monotonic(), "key": key, "frames": len(made), "palette": PALETTE}
-    if made.dim() == 4:
-        caption = "The strip shows frames along the way; a click jumps there."
-        return pack(
-            {**header, "kind": "images", "size": made.shape[-1], "columns": COLUMNS, "caption": caption},
-            {"sheet": png_grid(made, COLUMNS)},
-        )
-    cloud = trainer.sample(600, choice["member"], seed=1, label=choice["label"])
-    real = trainer.data.x[torch.randint(len(trainer.data.x), (600,), generator=seeded(0, "view"))]
-    return pack(
-        {
-            **header,
-            "kind": "points",
-            "extent": extent(trainer.data),
-            "step": trainer.step_count,
-            "caption": "The line is the way of one sample while its noise vector moves. Between modes it crosses empty "
-            "space: a connected noise space has a connected image.",
-        },
-        {"path": made.numpy(), "fake": cloud.numpy(), "real": real.cpu().numpy()},
+def choose_run(runs: dict[str, Run], first: str) -> str:
+    told = {run.id: f"{run.name} · {time.strftime('%H:%M', time.localtime(run.created))}" for run in runs.values()}
+    often = Counter(told.values())
+    # Streamlit takes the first of two options that read alike
+    told = {run: f"{text} · {run[-6:]}" if often[text] > 1 else text for run, text in told.items()}
+    return st.selectbox(
+        "Run",
+        list(runs),
+        list(runs).index(first),
+        format_func=told.get,
+        key=f"latent_run_{first}",
+        on_change=lambda: shell.set_focus(st.session_state[f"latent_run_{first}"]),
     )
 
 
-_STRIP = live.mount("strip", (live.STATIC / "strip.css").read_text(encoding="utf-8"))
+def choose_step(values: dict, steps: list[int]) -> None:
+    """The kept step, which stays the last one while a run trains unless another is chosen."""
+    if len(steps) < 2:
+        return
+    at = steps[-1] if values["step"] == LAST else min(steps, key=lambda s: abs(s - values["step"]))
+    key = f"latent_step_{len(steps)}_{steps[-1]}"  # the kept steps change while the run trains
+
+    def take() -> None:
+        chosen = st.session_state[key]
+        values["step"] = LAST if chosen == steps[-1] else chosen
+
+    st.select_slider(
+        "Step of the run",
+        steps,
+        at,
+        format_func=whole,
+        key=key,
+        on_change=take,
+        help="Checkpoints that were kept along the run. Earlier ones show what it knew then.",
+    )
+
+
+def choose_rest(form: Form, run: Run, ask: Ask) -> None:
+    """Which generator of the run, in which space, of which class."""
+    explorer, without = ask.explorer, TOOLS[ask.values["tool"]].without
+    if len(run.configs) > 1:
+        form.number("member", "Member", 0, len(run.configs) - 1, "GANs that were trained together are counted from 0.")
+    if explorer.has_ema:
+        words = {"ema": "Averaged (EMA)", "raw": "Raw"}
+        form.segments("weights", "Weights", words, "The average over the last steps, which is smoother, or the latest ones.")
+    if len(explorer.spaces) > 1:
+        words = {"z": "Noise z", "w": "Style w"}
+        if "space" not in without:
+            form.segments("space", "Space", words, "Noise, or what the mapping network makes of it, where things lie straighter.")
+        form.slide("psi", "Truncation", 0.0, 1.5, 0.05, "Towards the mean style: fewer surprises, better images.")
+    if explorer.classes and "label" not in without:
+        highest = DATASETS[run.config.dataset].classes - 1
+        form.number("label", "Class", 0, highest, "The noise moves, the class stays.")
+
+
+def listeners(name: str, form: Form, ask: Ask) -> dict[str, Callable[[], None]]:
+    """What the tool's view says is taken over before the page is drawn again."""
+    view = f"{TOOLS[name].view}_view"
+
+    def listener(event: str, take: Callable[[Form, Ask, Any], None]) -> Callable[[], None]:
+        def heard() -> None:
+            said = getattr(st.session_state.get(view), event, None)
+            if said is None:
+                return
+            try:
+                with shell.attempt():
+                    take(form, ask, said)
+            except ValueError as error:
+                st.session_state["notice"] = str(error)
+
+        return heard
+
+    return {f"on_{event}_change": listener(event, take) for event, take in TOOLS[name].events.items()}
+
+
+def follow(run: str, values: dict) -> None:
+    """Have the address name all that is on the screen."""
+    st.session_state["address"] = {"run": run}  # else the next script would begin with the Playground's
+    shown = {"run": run, **write(values, FIELDS)}
+    if st.query_params.to_dict() != shown:
+        st.query_params.from_dict(shown)
+
+
+def show(ask: Ask, tool: Tool, heard: dict) -> None:
+    """The tool's view. While its answer is still being made, this part of the page runs again; the whole page when it is done."""
+
+    def view() -> None:
+        try:
+            _VIEWS[tool.view](data=message(ask, ask.values["tool"]), key=f"{tool.view}_view", **heard)
+        except PlaygroundError as error:
+            st.error(shell.plain(str(error)))
+
+    @st.fragment(run_every=REFRESH)
+    def awaited() -> None:
+        done = not tool.busy(ask)
+        view()
+        if done:
+            st.rerun()
+
+    if tool.busy(ask):
+        awaited()
+    else:
+        view()  # what it says is heard by the whole page, so that the address follows
+
 
 with shell.guarded():
-    runs = [run for run in store.runs(limit=200) if store.checkpoint_steps(run.id)]
+    runs = {run.id: run for run in store.runs(limit=200) if store.checkpoint_steps(run.id)}
     if not runs:
         st.subheader("Nothing to explore yet")
         st.write("Here you walk through the noise space of a trained generator. Train one first; it takes a minute.")
         st.page_link("playground.py", label="Go to the Playground", icon=":material/play_circle:")
         st.stop()
-    focus = shell.focus_run(store)
-    names = {run.id: run for run in runs}
+    focus, values = shell.focus_run(store), arrive(FIELDS)
+    top = st.container()
     left, right = st.columns([1, 2.4], gap="large")
     with left:
-        first = focus.id if focus and focus.id in names else runs[0].id
-        chosen = st.selectbox(
-            "Run",
-            list(names),
-            list(names).index(first),
-            format_func=lambda run: f"{names[run].name} · {time.strftime('%H:%M', time.localtime(names[run].created))}",
-            key=f"latent_run_{first}",
-            on_change=lambda: shell.set_focus(st.session_state[f"latent_run_{first}"]),
-        )
-        choice = controls(names[chosen], store.checkpoint_steps(chosen))
+        run = runs[choose_run(runs, focus.id if focus and focus.id in runs else next(iter(runs)))]
+        choose_step(values, store.checkpoint_steps(run.id))
+        with st.spinner("Opening the checkpoint"):
+            ask = ask_of(store, run, values)
+        form = Form(values, FIELDS)
+        fitting = {name: tool for name, tool in TOOLS.items() if not tool.lacks(ask.explorer)}
+        if values["tool"] not in fitting:
+            values["tool"] = next(iter(fitting))
+        about = "  \n".join(f"{tool.title}: {tool.text}" for tool in fitting.values())
+        with top:
+            form.segments("tool", "Look at it as", {name: tool.title for name, tool in fitting.items()}, about)
+        choose_rest(form, run, ask)
+        tool = fitting[values["tool"]]
+        tool.controls(form, ask)
+        picker.popover(form, ask)
+        if left_out := st.session_state.get("latent_left_out"):
+            st.caption(f":material/link_off: Not all of the link was used. {shell.plain(' '.join(left_out))}")
+        if notice := shell.notice():
+            st.warning(notice)
     with right:
-        trainer = opened(str(store.folder), chosen, choice["step"])
-        _STRIP(data=message(trainer, names[chosen], choice), key="strip")
+        show(ask, tool, listeners(values["tool"], form, ask))
+    follow(run.id, values)

@@ -7,14 +7,14 @@ import streamlit as st
 from gan_core import METRICS, NETWORKS
 from gan_core.metrics import SCORES
 from gan_core.store import RESUMABLE, Run
-from ui import shell
+from ui import readings, sharing, shell
 from ui.palette import STATUS
 from ui.pictures import thumbnail
-from ui.text import ago, duration, significant, whole
+from ui.text import ago, duration, whole
 
 runner = shell.open_page("Runs")
 store = runner.store
-SHORT = {"modes": "modes", "sliced_wasserstein": "distance", "bits_per_dim": "bits per pixel"}
+SHORT = {"held": "modes held", "sliced_wasserstein": "distance", "bits_per_dim": "bits per pixel"}
 PICTURES = 60  # of the newest runs
 WIDTHS = {
     "Name": 150,
@@ -39,9 +39,8 @@ def picture(run: str, step: int, folder: str) -> str:
 def row(run: Run, pictured: bool) -> dict:
     """A run as a line of the table."""
     titles = {name: entry.title for name, entry in {**SCORES, **METRICS}.items()}
-    shown = next(
-        (f"{significant(values[0])} {SHORT.get(name, titles[name].lower())}" for name, values in run.metrics.items()), ""
-    )
+    name = next((name for name in ("held", *run.metrics) if name in run.metrics), None)
+    shown = f"{readings.shown(name, run.metrics[name][0])} {SHORT.get(name, titles[name].lower())}" if name else ""
     members = f", {len(run.configs)} members" if len(run.configs) > 1 else ""
     config = run.config
     parts = [config.network] if not NETWORKS[config.network].adversarial else [config.network, config.loss]
@@ -51,7 +50,7 @@ def row(run: Run, pictured: bool) -> dict:
         "Name": run.name,
         "Status": STATUS[run.status][0],
         "Data": config.dataset,
-        "Recipe": ", ".join(parts) + penalty + members,
+        "Recipe": "map" if run.kind == "map" else ", ".join(parts) + penalty + members,
         "Step": whole(run.step),
         "Progress": run.step / run.steps,
         "Measured": shown,
@@ -78,7 +77,7 @@ def act(ids: list[str], kind: str) -> None:
 def table() -> None:
     """The list, kept up to date. A change of the list drops the selection, so that it never slides to another run."""
     with shell.guarded():
-        runs = store.runs(limit=1000)
+        runs = store.runs(limit=1000, kind=None)
         if not runs:
             st.subheader("No runs yet")
             st.write("Every run is kept here with its curves, its pictures and its checkpoints.")
@@ -117,8 +116,11 @@ def actions(chosen: list[Run]) -> None:
         icon=":material/open_in_new:",
         type="primary",
         disabled=len(chosen) != 1,
-        help="Shows the run in the Playground.",
+        help="Shows the run in the Playground, or the map in the lab.",
     ):
+        if chosen[0].kind == "map":
+            st.session_state.update(map_run=ids[0], map_kind="shown", lab_view="map")
+            st.switch_page("pages/collapse.py")
         shell.set_focus(ids[0])
         st.switch_page("playground.py")
     st.button(
@@ -149,10 +151,13 @@ def actions(chosen: list[Run]) -> None:
             key="delete",
             on_click=lambda: st.session_state.update(deleting=ids),
         )
+    sharing.save(chosen)
     if not chosen:
         st.caption("Choose runs with the boxes at the left.", width="content")
 
 
+with st.container(horizontal=True, horizontal_alignment="right"):
+    sharing.take_in(store)
 if notice := shell.notice():
     st.warning(notice)
 table()

@@ -3,7 +3,7 @@
 
 import { fit, number, short, theme, ticks, whole } from "./draw.js";
 
-const LEFT = 38, RIGHT = 8, TOP = 8, BOTTOM = 30;
+const LEFT = 38, RIGHT = 8, TOP = 8, BOTTOM = 17;
 
 export class Curves {
   constructor(box) {
@@ -14,6 +14,7 @@ export class Curves {
     this.range = null; // [first step, last step]; null: all
     this.hover = null;
     this.drag = null;
+    this.cursor = null; // a step that is marked
     this.canvas.addEventListener("pointermove", (e) => this.move(e));
     this.canvas.addEventListener("pointerleave", () => { this.hover = null; this.draw(); });
     this.canvas.addEventListener("pointerdown", (e) => { this.drag = [e.offsetX, e.offsetX]; this.canvas.setPointerCapture(e.pointerId); });
@@ -25,7 +26,8 @@ export class Curves {
 
   dispose() { this.observer.disconnect(); }
 
-  // chart: {title, steps, lines: [{name, colour, values, dash}], floor, low, high, span}
+  // chart: {title, steps, lines: [{name, colour, values, dash, low, high, branch}], floor, low, high, span, branch, events}
+  // branch: steps and values of the run that this one was forked from, after the fork; events: [{step, text, fork}]
   update(chart, palette) {
     this.chart = chart;
     this.palette = palette;
@@ -52,7 +54,8 @@ export class Curves {
     let low = fixedLow ?? Infinity, high = fixedHigh ?? -Infinity;
     if (fixedLow == null || fixedHigh == null) {
       const seen = [];
-      for (const line of lines) for (let i = 0; i < steps.length; i++) if (steps[i] >= x0 && steps[i] <= x1 && isFinite(line.values[i])) seen.push(line.values[i]);
+      const look = (at, values) => { for (let i = 0; i < at.length; i++) if (at[i] >= x0 && at[i] <= x1 && isFinite(values[i])) seen.push(values[i]); };
+      for (const line of lines) { look(steps, line.values); if (line.branch?.length) look(this.chart.branch, line.branch); }
       seen.sort((a, b) => a - b);
       // the wildest half per cent at each end may leave the picture
       const cut = Math.floor(seen.length / 200);
@@ -70,7 +73,12 @@ export class Curves {
 
   draw() {
     if (!this.chart || !this.canvas.clientWidth) return;
-    const { context: c, width, height } = fit(this.canvas);
+    const place = fit(this.canvas), s = this.paint(place);
+    this.drawHover(place.context, s, theme(this.canvas, this.palette), place.width);
+  }
+
+  // The chart as it stands, without what the pointer adds, on a canvas or in a figure.
+  paint({ context: c, width, height }) {
     const t = theme(this.canvas, this.palette), s = this.scales(width, height), { steps, lines, floor } = this.chart;
     c.font = `11px ${t.font}`; c.lineWidth = 1;
     for (const v of ticks(s.low, s.high, 3)) {
@@ -81,8 +89,8 @@ export class Curves {
       c.fillText(short(v), LEFT - 5, py);
     }
     c.textBaseline = "top"; c.textAlign = "center";
-    for (const v of ticks(s.x0, s.x1, width < 300 ? 3 : 5)) if (s.px(v) < width - 14) c.fillText(whole(v), s.px(v), height - BOTTOM + 4);
-    c.textAlign = "right"; c.fillText("step", width - RIGHT, height - 12);
+    for (const v of ticks(s.x0, s.x1, width < 300 ? 3 : 5)) if (s.px(v) < width - 44) c.fillText(whole(v), s.px(v), height - BOTTOM + 4);
+    c.textAlign = "right"; c.fillText("step", width - RIGHT, height - BOTTOM + 4);
     c.globalAlpha = 1;
     c.save();
     c.beginPath(); c.rect(LEFT, TOP - 2, s.w, s.h + 4); c.clip();
@@ -91,25 +99,63 @@ export class Curves {
       c.beginPath(); c.moveTo(LEFT, s.py(floor)); c.lineTo(width, s.py(floor)); c.stroke();
       c.setLineDash([]); c.globalAlpha = 1;
     }
+    for (const line of lines) if (line.low && line.low.length) this.drawBand(c, s, t[line.colour], steps, line);
+    this.drawMarks(c, s, t);
+    c.lineJoin = "round";
     for (const line of lines) {
-      c.strokeStyle = t[line.colour]; c.lineWidth = 1.6; c.lineJoin = "round"; c.setLineDash(line.dash ? [5, 3] : []);
-      c.beginPath();
-      let on = false;
-      for (let i = 0; i < steps.length; i++) {
-        const v = line.values[i];
-        if (!isFinite(v)) { on = false; continue; }
-        c[on ? "lineTo" : "moveTo"](s.px(steps[i]), s.py(v));
-        on = true;
+      c.strokeStyle = t[line.colour]; c.setLineDash(line.dash ? [5, 3] : []);
+      if (line.branch?.length) { // where the run that this one was forked from went on
+        c.lineWidth = 1; c.globalAlpha = 0.45;
+        this.drawLine(c, s, this.chart.branch, line.branch);
       }
-      c.stroke();
+      c.lineWidth = 1.6; c.globalAlpha = 1;
+      this.drawLine(c, s, steps, line.values);
     }
     c.setLineDash([]);
+    if (this.cursor != null) {
+      c.strokeStyle = t.accent; c.lineWidth = 1.5;
+      c.beginPath(); c.moveTo(s.px(this.cursor), TOP); c.lineTo(s.px(this.cursor), TOP + s.h); c.stroke();
+    }
     if (this.drag && Math.abs(this.drag[1] - this.drag[0]) > 3) {
       c.fillStyle = t.accent; c.globalAlpha = 0.15;
       c.fillRect(Math.min(...this.drag), TOP, Math.abs(this.drag[1] - this.drag[0]), s.h);
     }
     c.restore();
-    this.drawHover(c, s, t, width);
+    return s;
+  }
+
+  drawLine(c, s, steps, values) {
+    c.beginPath();
+    let on = false;
+    for (let i = 0; i < steps.length; i++) {
+      const v = values[i];
+      if (!isFinite(v)) { on = false; continue; }
+      c[on ? "lineTo" : "moveTo"](s.px(steps[i]), s.py(v));
+      on = true;
+    }
+    c.stroke();
+  }
+
+  // Where something was changed, and where the run was forked.
+  drawMarks(c, s, t) {
+    c.strokeStyle = t.text; c.lineWidth = 1; c.globalAlpha = 0.5;
+    for (const { step, fork } of this.chart.events || []) {
+      const x = Math.round(s.px(step)) + 0.5;
+      c.setLineDash(fork ? [] : [2, 3]);
+      c.beginPath(); c.moveTo(x, TOP); c.lineTo(x, TOP + s.h); c.stroke();
+    }
+    c.setLineDash([]); c.globalAlpha = 1;
+  }
+
+  // Between line.low and line.high: where most of many seeds lie.
+  drawBand(c, s, colour, steps, line) {
+    c.fillStyle = colour; c.globalAlpha = 0.16;
+    const known = [...steps.keys()].filter((i) => isFinite(line.low[i]) && isFinite(line.high[i]));
+    c.beginPath();
+    for (const i of known) c.lineTo(s.px(steps[i]), s.py(line.high[i]));
+    for (const i of known.reverse()) c.lineTo(s.px(steps[i]), s.py(line.low[i]));
+    c.fill();
+    c.globalAlpha = 1;
   }
 
   drawHover(c, s, t, width) {
@@ -126,7 +172,8 @@ export class Curves {
       c.fillStyle = t[line.colour];
       c.beginPath(); c.arc(s.px(steps[best]), s.py(line.values[best]), 3, 0, 6.3); c.fill();
     }
-    this.tip.textContent = `At step ${whole(steps[best])}: ` + lines.map((l) => `${l.name} ${number(l.values[best])}`).join(", ");
+    const near = (this.chart.events || []).filter((e) => Math.abs(s.px(e.step) - this.hover) < 5).map((e) => ` At step ${whole(e.step)}: ${e.text}.`);
+    this.tip.textContent = `At step ${whole(steps[best])}: ` + lines.map((l) => `${l.name} ${number(l.values[best])}`).join(", ") + (near.length ? "." : "") + near.join("");
     this.tip.title = title;
     this.tip.style.left = `${Math.min(Math.max(0, s.px(steps[best]) - 80), Math.max(0, width - 190))}px`;
   }

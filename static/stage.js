@@ -7,7 +7,7 @@ export class Stage {
   constructor(canvas) {
     this.canvas = canvas;
     this.view = null; // {x, y, half}; null: the data's own extent
-    this.layers = { heat: true, real: true, fake: true };
+    this.layers = { heat: true, real: true, fake: true, border: false, arrows: false, grid: false };
     this.frame = null;
     this.heat = document.createElement("canvas");
     this.drag = null;
@@ -43,18 +43,27 @@ export class Stage {
 
   draw() {
     if (!this.frame || !this.canvas.clientWidth) return;
-    const { context: c, width, height } = fit(this.canvas);
+    this.paint(fit(this.canvas));
+    this.canvas.dataset.step = this.frame.step;
+    this.onview?.();
+    this.canvas.dataset.zoom = (this.frame.extent[2] / this.bounds().half).toFixed(3);
+  }
+
+  // The picture as it stands, on a canvas or in a figure.
+  paint({ context: c, width, height }) {
     const t = theme(this.canvas, this.palette);
     const at = this.place(width, height);
     c.fillStyle = t.background;
     c.fillRect(0, 0, width, height);
     if (this.layers.heat && this.frame.heat) this.drawHeat(c, at, t);
     this.drawAxes(c, at, t, width, height);
+    if (this.layers.grid && this.frame.grid) this.drawGrid(c, at, t);
+    if (this.layers.border && this.frame.heat) this.drawBorder(c, at, t);
     if (this.layers.real) this.drawPoints(c, at, this.frame.real, t.real, "circle");
+    if (this.layers.real && this.places && this.places.length <= 50) this.drawNumbers(c, at, t);
     if (this.layers.fake) this.drawPoints(c, at, this.frame.fake, t.fake, "cross");
+    if (this.layers.arrows && this.frame.arrows) this.drawArrows(c, at, t);
     if (this.frame.path) this.drawPath(c, at, t);
-    this.canvas.dataset.step = this.frame.step;
-    this.canvas.dataset.zoom = (this.frame.extent[2] / this.bounds().half).toFixed(3);
   }
 
   drawHeat(c, at, t) {
@@ -73,6 +82,85 @@ export class Stage {
     const [x, y, half] = this.frame.extent;
     c.imageSmoothingEnabled = true;
     c.drawImage(this.heat, at.px(x - half), at.py(y + half), 2 * half * at.scale, 2 * half * at.scale);
+  }
+
+  // The numbers of the modes, as the bars have them, beside their centres.
+  drawNumbers(c, at, t) {
+    c.font = `11px ${t.font}`; c.fillStyle = t.text; c.globalAlpha = 0.7; c.textAlign = "center"; c.textBaseline = "middle";
+    const [x, y] = this.frame.extent, away = 0.11 * at.scale * this.frame.extent[2]; // clear of the points
+    for (let k = 0; 2 * k < this.places.length; k++) {
+      const px = at.px(this.places[2 * k]), py = at.py(this.places[2 * k + 1]);
+      const out = Math.hypot(px - at.px(x), py - at.py(y)) || 1; // outwards from the middle, where fewer points lie
+      c.fillText(String(k + 1), px + (away * (px - at.px(x))) / out, py + (away * (py - at.py(y))) / out + (out === 1 ? away : 0));
+    }
+    c.globalAlpha = 1;
+  }
+
+  // Where the discriminator is undecided: marching along the squares of its map.
+  drawBorder(c, at, t) {
+    const { heat, extent: [x, y, half] } = this.frame, n = Math.round(Math.sqrt(heat.length)), level = 127.5;
+    const px = (i) => at.px(x - half + ((i + 0.5) / n) * 2 * half), py = (j) => at.py(y - half + ((j + 0.5) / n) * 2 * half);
+    c.strokeStyle = t.discriminator; c.lineWidth = 2;
+    c.beginPath();
+    for (let j = 0; j + 1 < n; j++) for (let i = 0; i + 1 < n; i++) {
+      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]].map(([a, b]) => [a, b, heat[b * n + a] - level]);
+      const cuts = [];
+      corners.forEach(([a, b, v], k) => {
+        const [a2, b2, v2] = corners[(k + 1) % 4];
+        if (v > 0 !== v2 > 0) cuts.push([a + (v / (v - v2)) * (a2 - a), b + (v / (v - v2)) * (b2 - b)]);
+      });
+      for (let k = 0; k + 1 < cuts.length; k += 2) { c.moveTo(px(cuts[k][0]), py(cuts[k][1])); c.lineTo(px(cuts[k + 1][0]), py(cuts[k + 1][1])); }
+    }
+    c.stroke();
+  }
+
+  // What becomes of a slice through the noise: each cell holds as much noise as any other, so a small one is a dense one.
+  drawGrid(c, at, t) {
+    const { grid } = this.frame, count = grid.length / 2, n = Math.round(Math.sqrt(count)), line = n * n !== count || count < 100;
+    const p = (k) => [at.px(grid[2 * k]), at.py(grid[2 * k + 1])];
+    c.strokeStyle = c.fillStyle = t.generator; c.lineWidth = line ? 2 : 0.6;
+    if (line) { // noise of one number
+      c.globalAlpha = 0.8;
+      c.beginPath();
+      for (let k = 0; k < count; k++) c[k ? "lineTo" : "moveTo"](...p(k));
+      c.stroke();
+      c.globalAlpha = 1;
+      return;
+    }
+    const usual = ((2 * this.frame.extent[2] * at.scale) ** 2) / (n * n); // a cell's share of the picture, in square pixels
+    for (let j = 0; j + 1 < n; j++) for (let i = 0; i + 1 < n; i++) {
+      const corners = [j * n + i, j * n + i + 1, (j + 1) * n + i + 1, (j + 1) * n + i].map(p);
+      const area = Math.abs(corners.reduce((sum, [x, y], k) => sum + x * corners[(k + 1) % 4][1] - corners[(k + 1) % 4][0] * y, 0)) / 2;
+      c.globalAlpha = Math.max(0.04, Math.min(0.6, (0.12 * usual) / (area + 1e-3)));
+      c.beginPath();
+      corners.forEach(([x, y], k) => c[k ? "lineTo" : "moveTo"](x, y));
+      c.closePath(); c.fill();
+      c.globalAlpha = 0.5; c.stroke();
+    }
+    c.globalAlpha = 1;
+  }
+
+  // Where the generator's loss pulls the first of the generated points. The longest of the usual arrows spans a fourteenth of
+  // the picture; the others are in proportion.
+  drawArrows(c, at, t) {
+    const { arrows, fake, extent } = this.frame, lengths = [];
+    for (let i = 0; i < arrows.length; i += 2) lengths.push(Math.hypot(arrows[i], arrows[i + 1]));
+    const usual = [...lengths].filter(isFinite).sort((a, b) => a - b)[Math.floor(lengths.length * 0.9)] || 1;
+    const scale = (extent[2] / 7) * at.scale / usual;
+    c.strokeStyle = t.text; c.globalAlpha = 0.7; c.lineWidth = 1;
+    c.beginPath();
+    for (let i = 0; i < arrows.length; i += 2) {
+      const x = at.px(fake[i]), y = at.py(fake[i + 1]), most = Math.min(1, (2 * usual) / (lengths[i / 2] || 1));
+      const dx = arrows[i] * scale * most, dy = -arrows[i + 1] * scale * most, length = Math.hypot(dx, dy);
+      if (!(length > 1.5)) continue;
+      const [ux, uy] = [dx / length, dy / length], head = Math.min(4, length / 2);
+      c.moveTo(x, y); c.lineTo(x + dx, y + dy);
+      c.lineTo(x + dx - head * (ux + 0.6 * uy), y + dy - head * (uy - 0.6 * ux));
+      c.moveTo(x + dx, y + dy);
+      c.lineTo(x + dx - head * (ux - 0.6 * uy), y + dy - head * (uy + 0.6 * ux));
+    }
+    c.stroke();
+    c.globalAlpha = 1;
   }
 
   drawAxes(c, at, t, width, height) {

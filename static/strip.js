@@ -1,37 +1,26 @@
-// A way through latent space: one large picture that plays, and the strip of all frames below. The frames come from the
-// server once; playing and dragging happen here.
+// Ways through latent space: large pictures that play, and below them the strips of all frames and how far each step goes. The
+// frames come from the server once; playing and dragging happen here.
 
-import { forgetThemes, number, theme, whole } from "./draw.js";
+import { fit, forgetThemes, number, theme, whole } from "./draw.js";
+import { views } from "./feed.js";
 import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
 
-const players = new WeakMap();
-const SHOWN = 13; // frames in the strip below
-
+const SHOWN = 13; // frames in a strip
+const SAVED = { gif: "GIF", webp: "WebP", png: "Strip (PNG)" };
+const WAY = `<b></b><div class="square"><canvas class="points" role="img" tabindex="0"></canvas><canvas class="large" role="img" hidden></canvas></div>`;
 const HTML = `
 <div class="player">
-  <div class="square"><canvas class="points" role="img" tabindex="0"></canvas><canvas class="large" role="img" hidden></canvas></div>
+  <div class="ways"></div>
   <div class="controls"><button type="button" class="play">Play</button>
     <input type="range" min="0" value="0" step="1" aria-label="Frame">
     <select aria-label="Speed"><option value="8">8 frames/s</option><option value="16" selected>16 frames/s</option><option value="30">30 frames/s</option></select>
-    <span class="frame"></span></div>
-  <canvas class="strip" role="img" aria-label="Frames along the way"></canvas>
+    <span class="frame"></span>
+    <details class="save"><summary>Save</summary><div>${Object.entries(SAVED).map(([kind, name]) => `<a data-kind="${kind}">${name}</a>`).join("")}</div></details></div>
+  <div class="strips"></div>
+  <canvas class="lengths" role="img"></canvas>
   <div class="caption"></div>
 </div>`;
-
-export function render({ parentElement, data }) {
-  let player = players.get(parentElement);
-  if (!player) {
-    player = new Player(parentElement);
-    players.set(parentElement, player);
-  }
-  if (data && data.length) player.update(data);
-}
-
-export function dispose(parentElement) {
-  players.get(parentElement)?.dispose();
-  players.delete(parentElement);
-}
 
 class Player {
   constructor(parent) {
@@ -39,50 +28,79 @@ class Player {
     host.innerHTML = HTML;
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
-    this.stage = new Stage(this.find("canvas.points"));
+    this.ways = []; // {box, stage, large, strip, sheet} of each way
     this.current = 0;
     this.made = 0; // when the server made what is shown
     this.timer = null;
     this.find(".play").onclick = () => this.toggle();
     this.find("input").oninput = (e) => { this.current = Number(e.target.value); this.draw(); };
-    this.find("canvas.strip").onclick = (e) => this.jump(e);
+    this.find("canvas.lengths").onclick = (e) => this.jump(e);
     this.root.onkeydown = (e) => {
-      if (e.target.tagName === "SELECT" || e.target.tagName === "INPUT" || e.target.tagName === "BUTTON") return;
+      if (e.target.closest("select, input, button, summary, a")) return;
       if (e.key === " ") { e.preventDefault(); this.toggle(); }
     };
     this.observer = new ResizeObserver(() => this.draw());
-    this.observer.observe(this.find("canvas.strip"));
+    this.observer.observe(this.find("canvas.lengths"));
   }
 
   dispose() {
-    this.stage.dispose();
+    for (const way of this.ways) this.drop(way);
     this.observer.disconnect();
     cancelAnimationFrame(this.timer);
   }
 
-  update(bytes) {
+  add() {
+    const box = Object.assign(document.createElement("div"), { className: "way", innerHTML: WAY });
+    const strip = Object.assign(document.createElement("canvas"), { className: "strip" });
+    strip.setAttribute("role", "img");
+    strip.onclick = (e) => this.jump(e);
+    this.find(".ways").append(box);
+    this.find(".strips").append(strip);
+    return { box, strip, stage: new Stage(box.querySelector("canvas.points")), large: box.querySelector("canvas.large"), sheet: null };
+  }
+
+  drop(way) {
+    way.stage.dispose();
+    way.sheet?.close();
+    way.box.remove();
+    way.strip.remove();
+  }
+
+  async take(bytes) {
     const { header, arrays } = unpack(bytes);
     if (header.made < this.made) return; // overtaken on the way
     this.made = header.made;
-    forgetThemes(this.stage.canvas, this.find("canvas.strip"));
+    forgetThemes(this.find("canvas.lengths"), ...this.ways.flatMap((way) => [way.stage.canvas, way.strip]));
     if (this.wanted === header.key) { this.draw(); return; }
     this.wanted = header.key;
-    if (header.kind === "points") { this.swap(header, arrays, null); return; }
-    createImageBitmap(new Blob([arrays.sheet], { type: "image/png" })).then((sheet) => {
-      if (this.wanted === header.key) this.swap(header, arrays, sheet);
-      else sheet.close(); // another walk was asked for meanwhile
-    }).catch(() => { this.wanted = null; });
+    try {
+      const pictures = header.ways.map((_, k) => arrays[`sheet${k}`]).filter(Boolean);
+      const sheets = await Promise.all(pictures.map((png) => createImageBitmap(new Blob([png], { type: "image/png" }))));
+      if (this.wanted === header.key) this.swap(header, arrays, sheets);
+      else for (const sheet of sheets) sheet.close(); // another walk was asked for meanwhile
+    } catch { this.wanted = null; }
   }
 
   // All that belongs to one walk changes at once.
-  swap(header, arrays, sheet) {
-    this.sheet?.close();
-    Object.assign(this, { header, arrays, sheet, current: Math.min(this.current, header.frames - 1) });
+  swap(header, arrays, sheets) {
+    while (this.ways.length > header.ways.length) this.drop(this.ways.pop());
+    while (this.ways.length < header.ways.length) this.ways.push(this.add());
+    Object.assign(this, { header, arrays, current: Math.min(this.current, header.frames - 1) });
+    this.find(".ways").classList.toggle("single", header.ways.length === 1);
+    this.ways.forEach((way, k) => {
+      way.sheet?.close();
+      way.sheet = sheets[k] || null;
+      way.box.querySelector("b").textContent = header.ways[k];
+      way.stage.canvas.hidden = header.kind !== "points";
+      way.large.hidden = way.strip.hidden = header.kind === "points";
+    });
     this.find("input").max = header.frames - 1;
     this.find(".caption").textContent = header.caption;
-    this.root.dataset.frames = header.frames;
-    this.find("canvas.points").hidden = header.kind !== "points";
-    this.find("canvas.large").hidden = header.kind === "points";
+    for (const link of this.root.querySelectorAll(".save a")) {
+      link.href = new URL(`walk/${header.run}/${link.dataset.kind}?${header.query}`, document.baseURI);
+      link.download = "";
+    }
+    Object.assign(this.root.dataset, { key: header.key, frames: header.frames, ways: header.ways.length });
     this.draw();
   }
 
@@ -106,7 +124,7 @@ class Player {
 
   jump(e) {
     if (!this.header) return;
-    const share = e.offsetX / this.find("canvas.strip").clientWidth;
+    const share = e.offsetX / e.currentTarget.clientWidth;
     this.current = Math.max(0, Math.min(this.header.frames - 1, Math.round(share * (this.header.frames - 1))));
     this.draw();
   }
@@ -116,14 +134,14 @@ class Player {
     this.find("input").value = this.current;
     this.find(".frame").textContent = `Frame ${whole(this.current + 1)} of ${whole(this.header.frames)}`;
     this.root.dataset.frame = this.current;
-    if (this.header.kind === "points") this.drawPoints(); else this.drawImages();
+    this.ways.forEach((way, k) => (this.header.kind === "points" ? this.drawPoints(way, k) : this.drawImages(way)));
+    this.drawLengths();
   }
 
-  drawPoints() {
-    this.stage.update({ ...this.header, ...this.arrays, path: { points: this.arrays.path, current: this.current } }, this.header.palette);
-    const [x, y] = [this.arrays.path[2 * this.current], this.arrays.path[2 * this.current + 1]];
-    this.find("canvas.points").setAttribute("aria-label", `The sample at ${number(x)}, ${number(y)}`);
-    this.find("canvas.strip").hidden = true;
+  drawPoints(way, k) {
+    const points = this.arrays[`path${k}`], [x, y] = [points[2 * this.current], points[2 * this.current + 1]];
+    way.stage.update({ ...this.header, ...this.arrays, path: { points, current: this.current } }, this.header.palette);
+    way.stage.canvas.setAttribute("aria-label", `The sample at ${number(x)}, ${number(y)}`);
   }
 
   tile(k) {
@@ -131,23 +149,52 @@ class Player {
     return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
   }
 
-  drawImages() {
-    if (!this.sheet) return;
-    const { size, frames } = this.header, large = this.find("canvas.large");
-    large.width = large.height = size;
-    large.getContext("2d").drawImage(this.sheet, ...this.tile(this.current), 0, 0, size, size);
+  drawImages(way) {
+    if (!way.sheet) return;
+    const { size, frames } = this.header, { large, strip } = way;
+    if (large.width !== size) large.width = large.height = size;
+    large.getContext("2d").drawImage(way.sheet, ...this.tile(this.current), 0, 0, size, size);
     large.setAttribute("aria-label", `Generated image, frame ${this.current + 1} of ${frames}`);
-    const strip = this.find("canvas.strip"), n = Math.min(SHOWN, frames), t = theme(strip, this.header.palette);
-    strip.hidden = false;
+    const n = Math.min(SHOWN, frames), t = theme(strip, this.header.palette);
     strip.width = n * (size + 2);
     strip.height = size + 2;
     const c = strip.getContext("2d");
     for (let i = 0; i < n; i++) {
       const k = Math.round((i * (frames - 1)) / Math.max(1, n - 1));
-      c.drawImage(this.sheet, ...this.tile(k), i * (size + 2) + 1, 1, size, size);
+      c.drawImage(way.sheet, ...this.tile(k), i * (size + 2) + 1, 1, size, size);
     }
     const at = Math.round((this.current / Math.max(1, frames - 1)) * (n - 1));
     c.strokeStyle = t.accent;
     c.strokeRect(at * (size + 2) + 0.5, 0.5, size + 1, size + 1);
+    strip.setAttribute("aria-label", "Frames along the way");
+  }
+
+  // How far the sample goes at each step: one line for each way, the second dashed.
+  drawLengths() {
+    const canvas = this.find("canvas.lengths"), { context: c, width, height } = fit(canvas), t = theme(canvas, this.header.palette);
+    const lines = this.ways.map((_, k) => this.arrays[`lengths${k}`]), most = Math.max(1e-12, ...lines.flatMap((line) => [...line]));
+    const bottom = height - 14, px = (k) => ((k + 0.5) / lines[0].length) * width, py = (v) => bottom - (v / most) * (bottom - 14);
+    c.font = `11px ${t.font}`;
+    c.fillStyle = t.text;
+    c.globalAlpha = 0.7;
+    c.fillText(`Change at each step, at most ${number(most)}`, 0, 9);
+    c.globalAlpha = 1;
+    c.strokeStyle = t.border;
+    c.beginPath(); c.moveTo(0, bottom + 0.5); c.lineTo(width, bottom + 0.5); c.stroke();
+    lines.forEach((line, k) => {
+      c.strokeStyle = t.fake; c.lineWidth = 1.5; c.setLineDash(k ? [4, 3] : []);
+      c.beginPath();
+      line.forEach((v, i) => c.lineTo(px(i), py(v)));
+      c.stroke();
+    });
+    c.setLineDash([]);
+    c.strokeStyle = t.accent;
+    const x = Math.round((this.current / Math.max(1, this.header.frames - 1)) * (width - 1)) + 0.5;
+    c.beginPath(); c.moveTo(x, 14); c.lineTo(x, bottom); c.stroke();
+    const words = this.header.ways.length > 1 ? `${this.header.ways[0]} solid, ${this.header.ways[1]} dashed. ` : "";
+    canvas.setAttribute("aria-label", `${words}The largest step changes ${number(most)}.`);
+    if (words) { c.fillStyle = t.text; c.globalAlpha = 0.7; c.textAlign = "right"; c.fillText(words, width, 9); c.textAlign = "left"; c.globalAlpha = 1; }
   }
 }
+
+export const { render, dispose } = views((place) => new Player(place));

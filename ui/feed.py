@@ -7,17 +7,22 @@ the browser go through the whole page: measured on two cores, 30 ms of the brows
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from gan_core import PlaygroundError
-from ui import engine, live
+from gan_core import PlaygroundError, Runner, report
+from gan_core.store import Run
+from ui import atlas, engine, film, live, movie, seeds, sharing
+from ui.latent import tools, walk
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_CACHE = live.SeriesCache()
+MOST_DIGITS = 12  # of a step
 
 
 def _allowed(host: str) -> bool:
@@ -29,27 +34,109 @@ def _allowed(host: str) -> bool:
     )
 
 
-def _sentence(text: str, status: int) -> Response:
-    return PlainTextResponse(text, status, headers=_HEADERS)
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what goes wrong into an answer of one sentence."""
+    try:
+        yield
+    except PlaygroundError as error:
+        raise HTTPException(404, str(error), _HEADERS) from error
+    except (sqlite3.Error, OSError) as error:
+        raise HTTPException(503, f"The folder of runs cannot be used ({error})", _HEADERS) from error
+
+
+def _runs(request: Request) -> tuple[Runner, list[Run]]:
+    """The runs that an address names."""
+    if not _allowed(request.headers.get("host", "")):
+        raise HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
+    runner = engine.runner()
+    return runner, [runner.store.get(request.path_params[name]) for name in ("run", "one", "two") if name in request.path_params]
 
 
 def run_feed(request: Request) -> Response:
-    """How a run stands now; 204 where that is what the asker has already (`known`), 404 where there is no such run."""
-    if not _allowed(request.headers.get("host", "")):
-        return _sentence("This host is not among server.allowedHosts.", 403)
+    """How a run, a map or a pair of runs stands now.
+
+    204 where that is what the asker has already (`known`), 404 where there is no such run.
+    """
     known, layout = request.query_params.get("known", ""), request.query_params.get("layout", "wide")
-    try:
-        runner = engine.runner()
-        run = runner.store.get(request.path_params["run"])
-        version = live.version(run, runner.problem(run.id))
-        if version == known:
+    with _told():
+        runner, runs = _runs(request)
+        if seeds.version(runner, runs) == known:
             return Response(status_code=204, headers=_HEADERS)
-        return Response(live.run_message(runner, run, _CACHE, layout), media_type="application/octet-stream",
-                        headers=_HEADERS,)  # fmt: skip
-    except PlaygroundError as error:
-        return _sentence(str(error), 404)
-    except (sqlite3.Error, OSError) as error:
-        return _sentence(f"The folder of runs cannot be used ({error})", 503)
+        if len(runs) == 2:
+            made = seeds.pair_message(runner, runs)
+        elif runs[0].kind == "map":
+            made = atlas.message(runner, runs[0], atlas.spec_of(runs[0]), None)
+        else:
+            made = live.run_message(runner, runs[0], layout)
+        return Response(made, media_type="application/octet-stream", headers=_HEADERS)
 
 
-ROUTES = [Route("/live/{run}", run_feed)]
+def film_feed(request: Request) -> Response:
+    """The pictures of a run's film later than the step `after`, and its measurements."""
+    after = request.query_params.get("after", "-1")
+    if not after.removeprefix("-").isdecimal() or len(after) > MOST_DIGITS:
+        raise HTTPException(400, f"after = {after[:40]} is no step.", _HEADERS)
+    with _told():
+        runner, (run,) = _runs(request)
+        made = film.message(runner.store, run, int(after))
+        return Response(made, media_type="application/octet-stream", headers=_HEADERS)
+
+
+def movie_file(request: Request) -> Response:
+    """The film of a run as a file."""
+    kind = request.path_params["kind"]
+    with _told():
+        runner, (run,) = _runs(request)
+        made = film.exported(runner.store, run, kind)
+        name = f'attachment; filename="{run.id}.{movie.KINDS[kind].ending}"'
+        return Response(made, media_type=movie.KINDS[kind].media, headers={**_HEADERS, "Content-Disposition": name})
+
+
+def explore_feed(request: Request) -> Response:
+    """What a tool of the latent page answers to what the address asks about a run."""
+    with _told():
+        runner, (run,) = _runs(request)
+        ask = tools.asked(runner.store, run, request.query_params)
+        made = tools.message(ask, ask.values["tool"])
+        return Response(made, media_type="application/octet-stream", headers=_HEADERS)
+
+
+def walk_file(request: Request) -> Response:
+    """A way through latent space as a file."""
+    kind = request.path_params["kind"]
+    with _told():
+        runner, (run,) = _runs(request)
+        made = walk.exported(tools.asked(runner.store, run, request.query_params), kind)
+        name = f'attachment; filename="{run.id}-walk.{movie.KINDS[kind].ending}"'
+        return Response(made, media_type=movie.KINDS[kind].media, headers={**_HEADERS, "Content-Disposition": name})
+
+
+def bundle_file(request: Request) -> Response:
+    """A run as a bundle."""
+    with _told():
+        runner, (run,) = _runs(request)
+        made = sharing.bundled(runner.store, run.id)
+        name = f'attachment; filename="{run.id}.ganrun"'
+        return Response(made, media_type="application/zip", headers={**_HEADERS, "Content-Disposition": name})
+
+
+def report_file(request: Request) -> Response:
+    """A report of the runs that the address names."""
+    with _told():
+        runner, _ = _runs(request)
+        made = report.html(runner.store, request.query_params.getlist("run"))
+        name = 'attachment; filename="report.html"'
+        return Response(made, media_type="text/html", headers={**_HEADERS, "Content-Disposition": name})
+
+
+ROUTES = [
+    Route("/live/{run}", run_feed),
+    Route("/pair/{one}/{two}", run_feed),
+    Route("/film/{run}", film_feed),
+    Route("/movie/{run}/{kind}", movie_file),
+    Route("/bundle/{run}", bundle_file),
+    Route("/report", report_file),
+    Route("/explore/{run}", explore_feed),
+    Route("/walk/{run}/{kind}", walk_file),
+]

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from gan_core import DATASETS, METRICS, NETWORKS, DataError, GANConfig, Runner, RunStore
+from gan_core import NETWORKS, DataError, GANConfig, PlaygroundError, Runner, RunStore
 from gan_core.data import Data, is_here, load
-from gan_core.frames import COLUMNS, pack, real_frame
+from gan_core.frames import COLUMNS, pack, real_frame, with_data
 from gan_core.members import STATS
-from gan_core.metrics import SCORES, floors, samples_for
+from gan_core.pace import MET, in_words
 from gan_core.pixelcnn import Likelihood
-from gan_core.store import Run
+from gan_core.store import Run, metric_series
+from ui import readings, verdict
 from ui.palette import PALETTE, STATUS
-from ui.text import significant
+from ui.series import CACHE, thin
+from ui.story import story_of
+from ui.words import value_in_words
 
-KEPT_SERIES = 128  # curves of so many runs and kinds stay in memory
-CURVE_POINTS = 400  # more than a chart of this size has pixels
+MARKS = 100  # changes that the curves mark
 STATIC = Path(__file__).resolve().parent.parent / "static"
 _VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("*.js"))), digest_size=4).hexdigest()
 
@@ -34,8 +37,7 @@ def code(name: str) -> str:
 
     Streamlit calls what the default export returns when the component goes, but also after a message that was overtaken
     by the next one while this code was loading; and the two may arrive in either order. So a view ends only when its place
-    has left the page, and a message
-    carries when it was `made`, by which the view knows one that is older.
+    has left the page, and a message carries when it was `made`, by which the view knows one that is older.
     """
     return f"""
 const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
@@ -47,18 +49,38 @@ export default function (component) {{
 """
 
 
-def mount(name: str, css: str):
-    """A component whose code is static/<name>.js."""
+def mount(name: str, *styles: str):
+    """A component whose code is static/<name>.js, in the style of static/shared.css, static/<name>.css and other `styles`."""
+    css = "".join((STATIC / f"{part}.css").read_text(encoding="utf-8") for part in ("shared", *styles, name))
     return st.components.v2.component(f"gan_playground_{name}", html='<div class="host"></div>', css=css, js=code(name))
 
 
-_MONITOR = mount("monitor", (STATIC / "monitor.css").read_text(encoding="utf-8"))
+_MONITOR = mount("monitor")
 
 
-def monitor(message: bytes, key: str) -> None:
+def monitor(
+    message: bytes,
+    key: str,
+    on_cure: Callable[[], None] = lambda: None,
+    on_fork: Callable[[], None] = lambda: None,
+    on_slow: Callable[[], None] = lambda: None,
+) -> None:
     """Draw a message of `run_message` or `idle_message`. A live run's view keeps itself up to date through the feed, and
-    has the page run again when the run's status changes."""
-    _MONITOR(data=message, key=key, on_status_change=lambda: None)
+    has the page run again when the run's status changes.
+
+    Args:
+        on_cure: called when advice is taken; `st.session_state[key].cure` says which: {"what", "cure"}.
+        on_slow: called for a step in slow motion.
+        on_fork: called to fork the run; `st.session_state[key].fork` is the kept step.
+    """
+    _MONITOR(
+        data=message,
+        key=key,
+        on_status_change=lambda: None,
+        on_cure_change=on_cure,
+        on_fork_change=on_fork,
+        on_slow_change=on_slow,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -82,11 +104,13 @@ def idle_message(config: GANConfig, data: Data | None, waiting: str, layout: str
         "caption": _real_caption(data),
         "waiting": waiting,
         "palette": PALETTE,
-        "big": {"value": "–", "text": _big_text(config, data), "help": ""},
-        "small": _small(config, {}, data, {}),
-        "charts": _charts(config, data, config.steps),
+        "big": {"value": "–", "text": readings.big_text(config, data), "help": ""},
+        "small": readings.small(config, {}, data, {}),
+        "bars": readings.bars(config, data),
+        "charts": readings.charts(config, data, config.steps),
+        "story": story_of(config) if data is not None else None,
     }
-    arrays = dict.fromkeys(("t", "d", "g", "r", "f", "m", "v"), zero)
+    arrays = dict.fromkeys(("t", "d", "g", "r", "f", "m", "v", "good", "near"), zero)
     return pack(header, arrays | ({"frame": frame} if frame else {}))
 
 
@@ -98,94 +122,73 @@ def _real_caption(data: Data | None) -> str:
     return words
 
 
-def _head(config: GANConfig, data: Data | None) -> str:
-    """The metric that stands large, and has a curve."""
-    if not NETWORKS[config.network].adversarial:
-        return "bits_per_dim"
-    return "modes" if data is not None and data.centres is not None else "sliced_wasserstein"
-
-
-def _big_text(config: GANConfig, data: Data | None) -> str:
-    head = _head(config, data)
-    if head == "modes":
-        return f"of {len(data.centres)} modes covered"
-    return "distance to real data" if head == "sliced_wasserstein" else "bits for each pixel of held-out images"
-
-
-def _train_stats(config: GANConfig) -> dict[str, str]:
-    """Arrays of a message that are drawn from the training series: name in the message -> statistic."""
-    if not NETWORKS[config.network].adversarial:
-        return {"d": "bits", "g": "grad"}
-    return {"d": "loss_d", "g": "loss_g", "r": "real_logit", "f": "fake_logit"}
-
-
-def _charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
-    def line(name: str, colour: str, values: str, dash: bool = False) -> dict:
-        return {"name": name, "colour": colour, "values": values, "dash": dash}
-
-    def chart(title: str, steps: str, *lines: dict, **more: int) -> dict:
-        return {"title": title, "steps": steps, "span": span, "lines": lines, **more}
-
-    head = _head(config, data)
-    if head == "bits_per_dim":
-        return [
-            chart("Bits per pixel", "t", line("training batch", "generator", "d"), low=0),
-            chart("Bits per pixel", "m", line("held-out images", "accent", "v"), low=0),
-            chart("Gradient", "t", line("norm", "generator", "g"), low=0),
-        ]
-    charts = [
-        chart("Loss", "t", line("discriminator", "discriminator", "d"), line("generator", "generator", "g", True)),
-        chart("Mean logit", "t", line("real", "real", "r"), line("generated", "fake", "f", True)),
-    ]
-    if head == "modes":
-        modes = len(data.centres)
-        return [*charts, chart("Modes", "m", line("covered", "accent", "v"), low=0, high=modes, floor=modes)]
-    return [*charts, chart("Distance", "m", line("sliced Wasserstein", "accent", "v"), low=0)]
-
-
-class SeriesCache:
-    """The curves of runs as they were read last, so that each refresh reads only what is new."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
-
-    def get(self, store: RunStore, run: Run, kind: str) -> tuple[np.ndarray, np.ndarray]:
-        """(steps (T,), values (T, S, E)) of everything so far."""
-        with self._lock:
-            steps, values = self._kept.get((run.id, kind), (np.zeros(0, np.int64), None))
-            # one known row is read again: if it is not there or not the same, the run went back and made the rest anew
-            last = int(steps[-1]) if len(steps) else -1
-            new_steps, new_values = store.series(run.id, kind, last - 1, len(run.configs))
-            if len(steps) and not (
-                len(new_steps) and new_steps[0] == last and np.array_equal(new_values[0], values[-1], equal_nan=True)
-            ):
-                steps, values = steps[:0], None
-                new_steps, new_values = store.series(run.id, kind, -1, len(run.configs))
-            fresh = new_steps > last if len(steps) else np.ones(len(new_steps), bool)
-            if fresh.any():
-                steps = np.concatenate([steps, new_steps[fresh]])
-                values = new_values[fresh] if values is None else np.concatenate([values, new_values[fresh]])
-            self._kept[run.id, kind] = steps, values
-            if len(self._kept) > KEPT_SERIES:
-                del self._kept[next(iter(self._kept))]
-            return steps, values
-
-
-def thin(steps: np.ndarray, values: np.ndarray, points: int = CURVE_POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most so many points: means over equal numbers of neighbours. (T,), (T, ...) -> (P,), (P, ...)."""
-    size = -(-len(steps) // points)
-    if size <= 1:
-        return steps, values
-    starts = np.arange(0, len(steps), size)
-    counts = np.diff(np.append(starts, len(steps)))
-    means = np.add.reduceat(values, starts, axis=0) / counts.reshape(-1, *[1] * (values.ndim - 1))
-    return steps[starts + counts - 1], means
-
-
 def as_it_is(run: Run, problem: str) -> Run:
     """The run, paused with a message if it is held up by something that keeps it from writing down its status."""
     return replace(run, status="paused", message=problem) if problem else run
+
+
+def _curves(store: RunStore, run: Run, data: Data | None) -> dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Steps (T,) and lines (T,) of the first member, by the names in which a message carries them: "t" and "m"."""
+    stats = STATS if NETWORKS[run.config.network].adversarial else Likelihood.STATS
+    train_steps, train = CACHE.series(store, run, "train")
+    steps, values = CACHE.series(store, run, metric_series(readings.headline(run.config, data)))
+    named = readings.train_stats(run.config) if len(train_steps) else {}
+    return {
+        "t": (train_steps, {name: train[:, stats.index(stat), 0] for name, stat in named.items()}),
+        "m": (steps, {"v": values[:, 0, 0]} if len(steps) else {}),
+    }
+
+
+def _branch(store: RunStore, run: Run, data: Data | None) -> dict[str, np.ndarray]:
+    """How the run that this one was forked from went on, for its curves."""
+    if run.parent is None:
+        return {}
+    try:
+        parent = store.get(run.parent)
+    except PlaygroundError:  # deleted meanwhile
+        return {}
+    arrays = {}
+    for axis, (steps, lines) in _curves(store, parent, data).items():
+        later = steps >= run.parent_step
+        at, _ = thin(steps[later], steps[later])
+        arrays[f"branch_{axis}"] = at.astype(np.float32)
+        for name, values in lines.items():
+            arrays[f"branch_{name}"] = thin(steps[later], values[later])[1].astype(np.float32)
+    return arrays
+
+
+def _picture(store: RunStore, run: Run, data: Data | None) -> bytes | None:
+    """The latest picture; of a fork that has not gone on yet, the one where it begins."""
+    frame = store.frame(run.id)
+    if frame is None and run.parent and data is not None:
+        steps = store.film_steps(run.id)
+        return with_data(store.film(run.id, after=steps[-1] - 1)[0][1], data) if steps else None
+    return frame
+
+
+def _events(store: RunStore, run: Run) -> list[dict[str, Any]]:
+    """What was changed and when, as the curves mark it."""
+    found: dict[int, list[str]] = {}
+    for (step, part), group in groupby(store.events(run.id), lambda event: (event["step"], event.get("part"))):
+        events = list(group)
+        if part is not None:  # steps of one network in a row
+            count = f"{len(events)} extra {part} steps" if len(events) > 1 else f"one extra {part} step"
+            found.setdefault(step, []).append(count)
+        for event in events:
+            if event["kind"] == "set":
+                title = GANConfig.model_fields[event["name"]].title
+                before, after = (value_in_words(event["name"], event[k]) for k in ("before", "value"))
+                found.setdefault(step, []).append(f"{title} {before} → {after}")
+    marks = [{"step": step, "text": ", ".join(texts), "fork": False} for step, texts in found.items()][-MARKS:]
+    return [*([{"step": run.parent_step, "text": "forked here", "fork": True}] if run.parent else []), *marks]
+
+
+def _asked(run: Run) -> str:
+    """At what speed a run goes on and when it pauses, where somebody chose that; or why it has paused by itself."""
+    if run.status == "paused" and run.message.startswith(MET):
+        return run.message
+    speed = f"at most {run.pace:g} steps/s" if run.pace else ""
+    return ", ".join(filter(None, (speed, f"pauses {words}" if (words := in_words(run.until, run.config)) else "")))
 
 
 def version(run: Run, problem: str) -> str:
@@ -203,28 +206,20 @@ def known_data(config: GANConfig) -> Data | None:
         return None
 
 
-def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wide") -> bytes:
+def run_message(runner: Runner, run: Run, layout: str = "wide") -> bytes:
     """How a run stands now: status, curves, readings and the latest picture of its first member."""
     store, problem = runner.store, runner.problem(run.id)
     run = as_it_is(run, problem)
     data = known_data(run.config)
-    train_steps, train = cache.get(store, run, "train")
-    metric_steps, metric = cache.get(store, run, "metrics")
-    arrays: dict[str, np.ndarray | bytes] = {"t": np.zeros(0, np.float32), "m": np.zeros(0, np.float32)}
-    for name in ("d", "g", "r", "f", "v"):
-        arrays[name] = np.zeros(0, np.float32)
-    stats = STATS if NETWORKS[run.config.network].adversarial else Likelihood.STATS
-    if train is not None:
-        at, rows = thin(train_steps, train[:, :, 0])
-        arrays["t"] = at.astype(np.float32)
-        for name, stat in _train_stats(run.config).items():
-            arrays[name] = rows[:, stats.index(stat)].astype(np.float32)
-    names = list(run.metrics)
-    if metric is not None and metric.shape[1] == len(names) and _head(run.config, data) in names:
-        at, rows = thin(metric_steps, metric[:, :, 0])
-        arrays["m"] = at.astype(np.float32)
-        arrays["v"] = rows[:, names.index(_head(run.config, data))].astype(np.float32)
-    frame = store.frame(run.id)
+    arrays: dict[str, np.ndarray | bytes] = {name: np.zeros(0, np.float32) for name in ("d", "g", "r", "f", "v")}
+    for axis, (steps, lines) in _curves(store, run, data).items():
+        arrays[axis] = thin(steps, steps)[0].astype(np.float32)
+        for name, values in lines.items():
+            arrays[name] = thin(steps, values)[1].astype(np.float32)
+    _, tallies = readings.tallies(run, store, data)
+    arrays |= {name: rows[-1] if len(rows) else np.zeros(0, np.float32) for name, rows in tallies.items()}
+    arrays |= _branch(store, run, data)
+    frame = _picture(store, run, data)
     if frame:
         arrays["frame"] = frame
     word = STATUS[run.status][0]
@@ -236,70 +231,30 @@ def run_message(runner: Runner, run: Run, cache: SeriesCache, layout: str = "wid
         "version": version(run, problem),
         "status": run.status,
         "label": word,
+        "film": len(run.configs) == 1 and bool(frame),
+        "events": _events(store, run),
         "step": run.step,
         "steps": run.steps,
         "rate": run.rate if run.status == "running" else 0,
         "seconds": run.seconds,
+        "asked": _asked(run) if run.is_live else "",
         "caption": "",
         "waiting": ""
         if run.status == "failed"
         else run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
         "palette": PALETTE,
-        "charts": _charts(run.config, data, run.steps),
-        **_readings(run, data),
+        "bars": readings.bars(run.config, data),
+        "charts": readings.charts(run.config, data, run.steps),
+        "story": story_of(run.config),
+        "verdict": verdict.message(verdict.verdict_of(store, run, data), run, layout == "wide"),
+        **readings.numbers(run, data),
     }
     if data is not None and data.x.dim() == 2:
         header["caption"] = "Colour behind the points: what the discriminator takes for real, and for generated."
+        if len(run.configs) > 1:
+            header["caption"] += f" This is the first of {len(run.configs)} seeds that train together."
     else:
         header["caption"] = "Generated from the same noise vectors at every step."
-        if run.config.conditional != "none" and DATASETS[run.config.dataset].classes <= COLUMNS:
+        if 0 < run.config.classes <= COLUMNS:
             header["caption"] += " A column for each class, a row for each noise vector."
     return pack(header, arrays)
-
-
-@lru_cache(maxsize=4)
-def _floors(data: Data) -> dict[str, float]:
-    return floors(data, samples_for(data))
-
-
-def _readings(run: Run, data: Data | None) -> dict:
-    """The large number and the small ones below it."""
-    floor = _floors(data) if data is not None else {}
-    text = {name: _shown(name, values[0]) for name, values in run.metrics.items()}
-    head, words = _head(run.config, data), _big_text(run.config, data)
-    if head == "bits_per_dim":
-        words += f" (guessing: {significant(math.log2(run.config.levels))})"
-    elif head != "modes" and head in floor:
-        words += f" (perfect {_shown(head, floor[head])})"
-    return {
-        "big": {"value": text.get(head, "–"), "text": words, "help": _help(head, data)},
-        "small": _small(run.config, text, data, floor),
-    }
-
-
-def _small(config: GANConfig, text: dict[str, str], data: Data | None, floor: dict[str, float]) -> list[dict]:
-    """A line for each metric that applies but the large one, measured or not yet, so that nothing jumps."""
-    names = [n for n, m in METRICS.items() if data is not None and m.applies(data) and n != _head(config, data)]
-    return [
-        {
-            "name": METRICS[n].title,
-            "value": text.get(n, "–"),
-            "help": _help(n, data),
-            "floor": f"perfect {_shown(n, floor[n])}" if n in floor else "",
-        }
-        for n in names
-    ]
-
-
-def _help(name: str, data: Data | None) -> str:
-    """What a metric is, and on how many samples it is measured."""
-    if name in SCORES:
-        return f"{SCORES[name].text} {SCORES[name].source}."
-    count = f" Measured on {samples_for(data):,} samples." if data is not None else ""
-    return f"{METRICS[name].text}{count} {METRICS[name].source}."
-
-
-def _shown(name: str, value: float) -> str:
-    if name == "modes":
-        return f"{value:.0f}"
-    return f"{value:.1%}" if name == "high_quality" else significant(value)

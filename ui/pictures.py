@@ -28,3 +28,12 @@ def thumbnail(frame: bytes, side: int = 48) -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
+
+
+def enlarged(png: bytes, width: int) -> bytes:
+    """A PNG at least so many pixels wide, each of its pixels a square."""
+    picture = Image.open(io.BytesIO(png))
+    times = -(-width // picture.width)
+    out = io.BytesIO()
+    picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST).save(out, "PNG")
+    return out.getvalue()

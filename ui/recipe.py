@@ -5,20 +5,21 @@ The draft lives in the session, not in the widgets, because Streamlit forgets a 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from gan_core import DATASETS, PENALTIES, ConfigError, GANConfig, PlaygroundError, Runner
+from gan_core import DATASETS, NETWORKS, PENALTIES, PRESETS, ConfigError, GANConfig, PlaygroundError, Runner
 from gan_core.config import GROUPS, METAS, Meta, limits
 from gan_core.store import RESUMABLE, Run
-from ui import shell
+from ui import drawing, shell
 from ui.text import setting
 
 
 def draft() -> dict[str, Any]:
-    """The values in the form, which need not fit together."""
-    return st.session_state.setdefault("draft", GANConfig().model_dump())
+    """The values in the form, which need not fit together. A first GAN to begin with."""
+    return st.session_state.setdefault("draft", PRESETS["ring"].config.model_dump())
 
 
 def load(config: GANConfig) -> None:
@@ -53,9 +54,14 @@ def may_go_on(run: Run) -> bool:
     return run.status in RESUMABLE and not (run.status == "failed" and run.step == 0)
 
 
+def is_locked(run: Run | None) -> bool:
+    """Whether the form is about a run that may go on, so that what it is made of stays as it is."""
+    return run is not None and (run.is_live or may_go_on(run))
+
+
 def form(runner: Runner, run: Run | None) -> None:
     """Every field, grouped; those that cannot change any more in a run that may go on are locked."""
-    live = run is not None and (run.is_live or may_go_on(run))
+    live = is_locked(run)
     values = draft()
     for group in GROUPS:
         names = [n for n, m in METAS.items() if m.group == group and _applies(n, values)]
@@ -95,7 +101,10 @@ def _widget(name: str, runner: Runner, run: Run | None, live: bool) -> None:
         )
         return
     if field.annotation is str:
-        st.text_input(value=value, max_chars=next(m.max_length for m in field.metadata if hasattr(m, "max_length")), **common)
+        if meta.typed:
+            st.text_input(value=value, max_chars=next(m.max_length for m in field.metadata if hasattr(m, "max_length")), **common)
+        if name in drawing.GIVEN:
+            drawing.GIVEN[name](value, partial(_put, name), run, common["disabled"])
         return
     low, high = limits(name)
     if field.annotation is int:
@@ -171,6 +180,8 @@ def _that_follow(name: str, value: Any) -> dict[str, Any]:
         if meta.live and _applies(other, before) and not _applies(other, after)
     }
     changes = {other: usual for other, usual in changes.items() if usual != before[other]}
+    if name == "dataset" and DATASETS[value].kind == "points" and NETWORKS[before["network"]].images_only:
+        changes["network"] = "mlp"
     if name == "penalty" and value != "none":
         points = DATASETS[before["dataset"]].kind == "points"
         changes["penalty_weight"] = PENALTIES[value].weight_points if points else PENALTIES[value].weight
@@ -184,8 +195,8 @@ def _shown(name: str, value: Any) -> str:
 
 def touched() -> dict[str, Any]:
     """What was set in this form since it was loaded, among the settings that may change in a run that has begun."""
-    values = draft()
-    return {name: values[name] for name in st.session_state.get("touched", set()) if METAS[name].live and _applies(name, values)}
+    values = draft()  # also of a field that has no effect any more: it may have to be taken back
+    return {name: _kept(name, values) for name in st.session_state.get("touched", set()) if METAS[name].live}
 
 
 def problem() -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from gan_core import PlaygroundError, Runner, RunStore
-from gan_core.store import Run, runs_folder
+from gan_core.config import METAS
+from gan_core.store import LIVE, Run, runs_folder
 from ui import engine as process
 from ui.palette import STATUS
 from ui.text import whole
@@ -26,7 +27,9 @@ NEW = "new"  # in the address: no run is in focus, on purpose
 
 _CSS = """
 <style>
-  .block-container { padding: 2.6rem 2rem 2rem; max-width: 1700px; }
+  .block-container { padding: 1.8rem 2rem 2rem; max-width: 1700px; }
+  .st-key-explained { gap: 0.3rem; }
+  .st-key-explained p { line-height: 1.4; }
   [data-testid="stSidebar"] { min-width: 224px; max-width: 224px; }
   /* a live part that is being refreshed shall not fade */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
@@ -34,6 +37,9 @@ _CSS = """
   [data-testid="stBaseButton-primary"]:enabled { color: light-dark(#FFFFFF, #14161D); }
   [data-testid="stBaseButton-primary"]:enabled:is(:hover, :active, :focus) {
     background: light-dark(#3B33A6, #C4C0FF); color: light-dark(#FFFFFF, #14161D); }
+  a.file { display: inline-block; padding: 6px 14px; border: 1px solid rgb(128 128 128 / 40%); border-radius: 8px;
+    color: inherit !important; text-decoration: none; }
+  a.file:is(:hover, :focus-visible) { border-color: currentColor; }
   @media (max-width: 640px) {
     .block-container { padding: 4.2rem 1rem 1rem; }
     /* the picture before the form */
@@ -92,15 +98,27 @@ def open_page(title: str) -> Runner:
         st.markdown("### GAN Playground")
         for file, (name, icon) in PAGES.items():
             st.page_link(file, label=name, icon=icon)
+    if page := st.session_state.pop("goto", None):  # what a button asked for, which cannot go there itself
+        st.switch_page(page)
     runner = engine()
-    focus = st.session_state.get("focus")
-    if focus and st.query_params.get("run") != focus:
-        st.query_params["run"] = focus  # a walk to another page drops it, and a refresh would forget the run
+    _arrive()
+    if address := st.session_state.get("address"):
+        set_address(address)  # a walk to another page drops it, and a refresh would forget what was in focus
     with guarded():
         runner.recover()
     with st.sidebar:
         _live_runs()
     return runner
+
+
+def _arrive() -> None:
+    """Keep what the link names beside a run and a view, when a tab opens its first page: later the address only follows what
+    is on the screen, and may lag behind it. Settings in it mean a fresh start (see `ui.share`)."""
+    if "arrived" in st.session_state:
+        return
+    link = st.session_state["arrived"] = {n: v for n, v in st.query_params.to_dict().items() if n not in ("run", "view")}
+    if settings := {name: value for name, value in link.items() if name in METAS}:
+        st.session_state.update(focus=NEW, address=settings)
 
 
 @st.fragment(run_every=5.0)
@@ -109,7 +127,7 @@ def _live_runs() -> None:
     with guarded():
         runner = engine()
         focus = focus_run(runner.store)
-        live = runner.store.runs(("running", "queued", "paused"), limit=20)
+        live = runner.store.runs(LIVE, limit=20, kind=None)
         shown = ([focus] if focus else []) + [run for run in live if not focus or run.id != focus.id]
         if shown:
             st.caption("Runs")
@@ -132,16 +150,33 @@ def focus_run(store: RunStore) -> Run | None:
         return None
     if chosen:
         try:
-            return store.get(chosen)
+            if (run := store.get(chosen)).kind == "run":
+                return run
+            set_focus(None)  # a map is shown in the lab
+            return None
         except PlaygroundError:  # deleted, or a link from elsewhere
             st.session_state["notice"] = f"There is no run {chosen[:40]} here; it may have been deleted."
             set_focus(None)
             return None
-    runs = store.runs(("running", "queued", "paused"), limit=1) or store.runs(limit=1)
+    runs = store.runs(LIVE, limit=1) or store.runs(limit=1)
     return runs[0] if runs else None
+
+
+def focused() -> str | None:
+    """The run that was chosen in this tab."""
+    return st.session_state.get("focus")
 
 
 def set_focus(run: str | None) -> None:
     """Make a run the one that all pages of this tab are about; None: a fresh start."""
     st.session_state["focus"] = run or NEW
-    st.query_params["run"] = run or NEW
+    set_address({"run": run or NEW})
+
+
+def set_address(address: dict[str, str]) -> None:
+    """Have the address name a run or a set-up, on every page of this tab. Other names in it are the page's own."""
+    st.session_state["address"] = address
+    now = st.query_params.to_dict()
+    wanted = {name: value for name, value in now.items() if name != "run" and name not in METAS} | address
+    if wanted != now:
+        st.query_params.from_dict(wanted)

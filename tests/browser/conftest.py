@@ -5,16 +5,7 @@ from pathlib import Path
 import pytest
 from driving import Server
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
+from benchmarks.serving import CHROMIUM_FLAGS
 
 # What to know of a page on which something did not happen.
 HOW_IT_STANDS = """() => ({
@@ -45,7 +36,7 @@ def browser():
 
     expect.set_options(timeout=30_000)  # a cold server on a busy machine takes more than Playwright's 5 s
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 
@@ -58,10 +49,28 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(scope="session")
+def spare(tmp_path_factory):
+    """Gives a server that nobody has used, and starts the next one meanwhile, which takes seconds."""
+    usual, waiting = os.environ.get("GAN_PLAYGROUND_DATA"), []
+
+    def take() -> Server:
+        if os.environ.get("GAN_PLAYGROUND_DATA") != usual:  # a test with data of its own
+            return Server(tmp_path_factory.mktemp("server")).ready()
+        server = waiting.pop() if waiting else Server(tmp_path_factory.mktemp("server"))
+        server.ready()
+        waiting.append(Server(tmp_path_factory.mktemp("server")))
+        return server
+
+    yield take
+    for server in waiting:
+        server.ready().stop()
+
+
 @pytest.fixture
-def server(tmp_path, request):
+def server(spare, request):
     """A server of this test's own, cold and with no runs."""
-    server = Server(tmp_path)
+    server = spare()
     yield server
     if getattr(request.node, "failed", False):
         for run in server.store.runs():

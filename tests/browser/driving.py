@@ -8,7 +8,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from playwright.sync_api import Locator
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from gan_core import RunStore
 
@@ -22,6 +26,19 @@ def until(condition: Callable[[], object], seconds: float = 60, what: str = "") 
         assert time.monotonic() < end, f"did not happen: {what or condition}"
         time.sleep(0.05)
     return value
+
+
+def choose(menu: Locator, option: Locator) -> None:
+    """Open a menu and take an option. A menu closes when what it stands in still scrolls; then it is opened again."""
+
+    def offered() -> bool:
+        menu.click()
+        with suppress(PlaywrightTimeout):
+            option.wait_for(timeout=3000)
+        return option.count() > 0
+
+    until(offered)
+    option.click()
 
 
 class Server:
@@ -41,7 +58,11 @@ class Server:
             self.process = subprocess.Popen(
                 [*command, "--server.headless", "true"], cwd=cwd, stdout=log, stderr=log, env=environment
             )
+
+    def ready(self) -> "Server":
+        """Wait until it answers; returns itself."""
         until(self._answers, what="the server answers")
+        return self
 
     def _answers(self) -> bool:
         try:

@@ -2,12 +2,10 @@
 
 import re
 import signal
-from contextlib import suppress
 
 import pytest
-from driving import Server, until
+from driving import Server, choose, until
 from playwright.sync_api import Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from gan_core import GANConfig, Runner
 from ui import live
@@ -106,7 +104,7 @@ def test_a_message_that_is_overtaken_neither_ends_the_view_nor_is_shown(server, 
     runner, messages = Runner(server.store), []
     for step in (5, 6):
         server.store.report(run, step=step, rate=0, seconds=0, series={}, status="running", message="")
-        messages.append(list(live.run_message(runner, server.store.get(run), live.SeriesCache())))
+        messages.append(list(live.run_message(runner, server.store.get(run))))
     shown = page.evaluate(
         """async ([code, messages, order]) => {
             const module = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
@@ -158,16 +156,7 @@ def test_a_penalty_is_switched_on_while_it_trains(server, tabs):
     until(lambda: step(page) > 0)
     menu = page.get_by_role("combobox", name="Penalty", exact=True)
     option = page.get_by_text("DRAGAN", exact=True)
-
-    def offered() -> bool:
-        """A menu closes when what it stands in still scrolls; then it is opened again."""
-        menu.click()
-        with suppress(PlaywrightTimeout):
-            option.wait_for(timeout=3000)
-        return option.count() > 0
-
-    until(offered)
-    option.click()
+    choose(menu, option)
     until(lambda: server.store.get(run).config.penalty == "dragan")
     assert server.store.get(run).config.penalty_weight == 0.1  # the usual one for points
     at = step(page)
@@ -179,10 +168,10 @@ def test_a_conditional_run_shows_a_column_for_each_class(server, tabs):
     run = waiting_run(server, dataset="digits", network="dcgan", width=8, batch_size=16, conditional="projection")
     page = tabs(f"{server.url}?run={run}")
     button(page, "Resume").click()
-    until(lambda: int(page.locator("img.images").get_attribute("data-step") or 0) > 0)
+    until(lambda: int(page.locator("canvas.images").get_attribute("data-step") or 0) > 0)
     expect(page.locator(".caption")).to_contain_text("A column for each class")
-    width, height = page.locator("img.images").evaluate("i => [i.naturalWidth, i.naturalHeight]")
-    assert (width, height) == (10 * 9 + 1, 8 * 9 + 1)
+    shown = page.locator("canvas.images")
+    assert (shown.get_attribute("data-columns"), shown.get_attribute("data-rows")) == ("10", "8")
     button(page, "Stop").click()
 
 
@@ -205,10 +194,10 @@ def test_digits_change_as_they_are_learnt(server, tabs):
     run = waiting_run(server, dataset="digits", network="dcgan", width=8, batch_size=16)
     page = tabs(f"{server.url}?run={run}")
     button(page, "Resume").click()
-    image = page.locator("img.images")
+    image = page.locator("canvas.images")
     expect(image).to_be_visible()
-    first = image.get_attribute("src")
-    until(lambda: image.get_attribute("src") != first)
+    first = image.evaluate("c => c.toDataURL()")
+    until(lambda: image.evaluate("c => c.toDataURL()") != first)
     button(page, "Stop").click()
 
 
@@ -224,7 +213,7 @@ def test_a_deep_link_on_a_cold_server_shows_the_whole_shell(server, tabs, file):
 
 
 def test_the_settings_hold_from_another_folder(tmp_path, tabs):
-    server = Server(tmp_path, cwd=tmp_path)
+    server = Server(tmp_path, cwd=tmp_path).ready()
     try:
         page = tabs(server.url)
         expect(button(page, "Start")).to_be_visible()
@@ -252,14 +241,18 @@ def test_a_walk_through_latent_space_plays(server, tabs):
 
 
 def test_a_pair_trains_in_step_and_counts_modes(server, tabs):
-    page = tabs(f"{server.url}collapse")
+    long = waiting_run(server, lr_d=1e-4, steps=10_000_000)  # so that it is not over before it is stopped
+    page = tabs(f"{server.url}collapse?run={long}")
+    page.get_by_label("What fails").click()
+    page.get_by_role("option", name="The run in focus, as it is").click()
+    expect(page.get_by_text("The settings of the run in focus.")).to_be_visible()
     button(page, "Start both").click()
     monitors = page.locator(".monitor")
     until(lambda: monitors.count() == 2 and all(int(monitors.nth(k).get_attribute("data-step")) > 0 for k in (0, 1)))
     one, two = server.store.pair(server.store.runs()[0].pair)
     until(lambda: min(server.store.get(r.id).step for r in (one, two)) > 100)
     for k in (0, 1):
-        expect(monitors.nth(k).locator(".big")).to_contain_text("of 8 modes covered")
+        expect(monitors.nth(k).locator(".big")).to_contain_text("of 8 modes held")
     button(page, "Stop").click()
     until(lambda: all(server.store.get(r.id).status == "stopped" for r in (one, two)))
     stopped = [server.store.get(r.id).step for r in (one, two)]
@@ -276,7 +269,7 @@ def test_the_latent_page_leaves_focus_and_form_alone(server, tabs):
     done = waiting_run(server, steps=20, width=8, batch_size=8)
     page = tabs(f"{server.url}?run={done}")
     button(page, "Resume").click()
-    until(lambda: server.store.get(done).status == "finished")
+    expect(button(page, "Start")).to_be_visible()  # the page knows that it is finished
     button(page, "Reset").click()
     page.get_by_label("Steps", exact=True).fill("1234")
     page.get_by_label("Steps", exact=True).press("Enter")
@@ -316,7 +309,7 @@ def test_runs_are_opened_and_deleted(server, tabs):
 
 
 def test_a_killed_server_leaves_its_run_to_be_resumed(tmp_path, tabs):
-    server = Server(tmp_path)
+    server = Server(tmp_path).ready()
     run = waiting_run(server)
     page = tabs(f"{server.url}?run={run}")
     button(page, "Resume").click()
@@ -324,7 +317,7 @@ def test_a_killed_server_leaves_its_run_to_be_resumed(tmp_path, tabs):
     page.goto("about:blank")  # a page that loses its server logs errors of its own
     server.stop(signal.SIGKILL)
     assert server.store.get(run).status == "running"
-    server = Server(tmp_path)
+    server = Server(tmp_path).ready()
     try:
         page = tabs(f"{server.url}?run={run}")
         expect(button(page, "Resume")).to_be_visible()
@@ -339,7 +332,7 @@ def test_a_killed_server_leaves_its_run_to_be_resumed(tmp_path, tabs):
 
 
 def test_stopping_the_server_keeps_a_last_checkpoint(tmp_path, tabs):
-    server = Server(tmp_path)
+    server = Server(tmp_path).ready()
     run = waiting_run(server)
     page = tabs(f"{server.url}?run={run}")
     button(page, "Resume").click()
@@ -368,3 +361,26 @@ def test_the_app_asks_no_other_host(server, browser):
     until(lambda: page.locator("canvas.points").get_attribute("data-step") == "0")
     page.context.close()
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:", "ws://localhost"))] == []
+
+
+def test_a_run_goes_out_as_a_file_and_comes_in_again(server, tabs):
+    run = waiting_run(server)
+    page = tabs(f"{server.url}runs")
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)
+    button(page, "Save").click()
+    with page.expect_download() as report:
+        page.get_by_role("link", name="Report").click()
+    assert run in report.value.path().read_text(encoding="utf-8")
+    with page.expect_download() as bundle:
+        page.get_by_role("link", name="Bundle").click()
+    page.keyboard.press("Escape")
+    button(page, "Import").click()
+    place = page.get_by_test_id("stFileUploader").locator("input[type=file]")
+    place.set_input_files([{"name": "bad.ganrun", "mimeType": "application/zip", "buffer": b"nothing"}])
+    expect(page.get_by_text("bad.ganrun: The file cannot be imported")).to_be_visible()
+    place.set_input_files(bundle.value.path())
+    until(lambda: len(server.store.runs()) == 2)
+    assert server.store.runs()[0].config == server.store.get(run).config

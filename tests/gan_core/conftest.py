@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_core import GANConfig, Runner, RunStore
+from gan_core import GANConfig, Runner, RunStore, Trainer
+from gan_core.data import Source
+from gan_core.features import judge_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +47,19 @@ def endless(tiny):
     return tiny(steps=1_000_000)
 
 
+@pytest.fixture(scope="session")
+def digits_judge(tmp_path_factory):
+    """The judge of the digits, taught."""
+    return judge_of(Source("digits"), tmp_path_factory.mktemp("judged")).learn()
+
+
+@pytest.fixture(scope="session")
+def trained_digits(digits_judge):
+    """A small GAN of the digits that has learnt something, with the taught judge. Only to be looked at."""
+    config = GANConfig(dataset="digits", latent_dim=16, width=64, depth=2, batch_size=32, steps=300)
+    return Trainer(config, data_folder=digits_judge.folder).train()
+
+
 @pytest.fixture
 def store(tmp_path):
     return RunStore(tmp_path / "runs")
@@ -55,6 +70,34 @@ def runner(store):
     runner = Runner(store)
     yield runner
     runner.shutdown()
+
+
+@pytest.fixture
+def status(store, wait_until):
+    """Waits until a run has this status."""
+
+    def wait(run, *wanted):
+        return wait_until(lambda: (row := store.get(run)).status in wanted and row)
+
+    return wait
+
+
+@pytest.fixture
+def under_way(store, wait_until):
+    """Waits until a run is past the given step."""
+
+    def wait(run, step=0):
+        return wait_until(lambda: (row := store.get(run)).status == "running" and row.step > step and row)
+
+    return wait
+
+
+@pytest.fixture
+def paused(runner, endless, status):
+    """A run that stands before its first step."""
+    run = runner.start(endless, paused=True)
+    status(run, "paused")
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ def test_set_changes_settings(call):
 def test_the_trained_run_is_that_of_a_trainer(train, folder):
     run = train("--set", "seed=4")
     found = RunStore(folder).load_checkpoint(run)["tensors"]["generator.body.stack.layers.0.weight"]
-    config = GANConfig(width=8, depth=1, batch_size=8, latent_dim=4, steps=5, seed=4)
+    config = PRESETS["ring"].config.but(width=8, depth=1, batch_size=8, latent_dim=4, steps=5, seed=4)
     assert found.equal(Trainer(config).train().state_dict()["tensors"]["generator.body.stack.layers.0.weight"])
 
 
@@ -160,7 +160,18 @@ def test_a_file_that_is_no_json_is_one_line_on_standard_error(call, tmp_path):
 
 
 def test_a_diverged_run_is_one_line_on_standard_error(call):
-    rates = ["--set", "lr_g=1", "--set", "lr_d=1", "--set", "optimizer=sgd", "--set", "loss=least_squares"]
+    rates = [
+        "--set",
+        "lr_g=1",
+        "--set",
+        "lr_d=1",
+        "--set",
+        "optimizer=sgd",
+        "--set",
+        "loss=least_squares",
+        "--set",
+        "penalty=none",
+    ]
     code, out, errors = call("train", "ring", *TINY, *rates, "--steps", 500)
     assert (code, out) == (1, "")
     assert "Try learning rates of" in errors
@@ -459,3 +470,63 @@ def test_after_a_full_disk_the_stopped_run_can_be_resumed(full, wait_until):
             wait_until(lambda run=run: store.get(run).status == "running" and store.get(run).step > 0)
     finally:
         runner.shutdown()
+
+
+# bundle, import, report, tensorboard
+
+
+def test_a_bundle_is_imported_elsewhere(call, train, folder, tmp_path):
+    run = train()
+    code, out, _ = call("bundle", run, tmp_path / "x.ganrun", "--json")
+    assert (code, _strict(out)["bytes"]) == (0, (tmp_path / "x.ganrun").stat().st_size)
+    elsewhere = ["--runs", str(tmp_path / "elsewhere")]
+    assert main(["import", str(tmp_path / "x.ganrun"), *elsewhere]) == 0
+    assert RunStore(tmp_path / "elsewhere").get(run).metrics == RunStore(folder).get(run).metrics
+
+
+def test_import_as_json_gives_the_new_id(call, train, tmp_path):
+    run = train()
+    call("bundle", run, tmp_path / "x")
+    _, out, _ = call("import", tmp_path / "x", "--json")
+    assert _strict(out)["run"] != run
+
+
+def test_report_writes_a_page(call, train, tmp_path):
+    one, two = train(), train()
+    code, out, _ = call("report", one, two, tmp_path / "x.html", "--json")
+    assert (code, _strict(out)["runs"]) == (0, [one, two])
+    assert (tmp_path / "x.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_tensorboard_writes_event_files(call, train, tmp_path):
+    run = train()
+    assert call("tensorboard", run, tmp_path / "logs")[0] == 0
+    assert [path.parent.name for path in (tmp_path / "logs").rglob("events.out.tfevents.*")] == [run]
+
+
+def test_train_writes_event_files_as_tensorboard_does(call, train, tmp_path):
+    run = train("--tensorboard", str(tmp_path / "live"))
+    call("tensorboard", run, tmp_path / "after")
+    live, after = ((tmp_path / name / run) for name in ("live", "after"))
+    assert [path.stat().st_size for path in live.iterdir()] == [path.stat().st_size for path in after.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("bundle", "none", "x"),
+        ("import", "none"),
+        ("import", __file__),
+        ("report", "none", "x.html"),
+        ("tensorboard", "none", "x"),
+        ("train", "ring", "--steps", "1", "--tensorboard", __file__),
+    ],
+)
+def test_sharing_what_cannot_be_shared_is_one_line(call, args):
+    code, out, errors = call(*args)
+    assert (code, out, _one_line(errors)) == (1, "", True)
+
+
+def test_a_folder_for_event_files_that_cannot_be_made_starts_no_run(call, folder):
+    assert call("train", "ring", "--tensorboard", __file__)[0] == 1
+    assert RunStore(folder).runs() == []

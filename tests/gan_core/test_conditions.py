@@ -6,7 +6,7 @@ from gan_core import DATASETS, NETWORKS, ConfigError, Trainer
 from gan_core.conditions import CONDITIONS, EMBEDDING, Discriminator, Generator
 from gan_core.data import load
 from gan_core.draws import seeded
-from gan_core.members import STATS, _class_error
+from gan_core.members import STATS, Members, _class_error
 
 TOLD = [name for name, c in CONDITIONS.items() if c.at_input or c.projection]  # whose logits know the label
 CONDITIONAL = [name for name in CONDITIONS if name != "none"]
@@ -31,6 +31,27 @@ def _networks(tiny, kind, condition, pack=1):
 
 def _labels(classes=8, n=6):
     return torch.arange(n)[None] % classes
+
+
+# Mixtures of classes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("condition", CONDITIONAL)
+def test_a_whole_weight_tells_what_its_label_tells(tiny, kind, condition):
+    _, generator, _ = _networks(tiny, kind, condition)
+    z, labels = torch.randn(1, 6, 4), _labels()
+    weights = one_hot(labels, generator.classes).float()
+    torch.testing.assert_close(generator.told(z, weights), generator.told(z, labels))
+
+
+@pytest.mark.parametrize("condition", CONDITIONAL)
+def test_half_of_two_classes_tells_the_mean_of_both(tiny, condition):
+    _, generator, _ = _networks(tiny, "points", condition)
+    z, weights = torch.randn(1, 1, 4), torch.zeros(1, 1, generator.classes)
+    weights[..., [2, 5]] = 0.5
+    both = [generator.told(z, torch.tensor([[k]])) for k in (2, 5)]
+    torch.testing.assert_close(generator.told(z, weights), (both[0] + both[1]) / 2)
 
 
 # Shapes
@@ -157,7 +178,8 @@ def test_class_error_is_torchs_cross_entropy(tiny, kind):
 
 
 def test_class_error_of_each_member_is_its_own(tiny):
-    members = Trainer([tiny(conditional="auxiliary", seed=k) for k in range(3)]).member(0)[0]
+    configs = [tiny(conditional="auxiliary", seed=k) for k in range(3)]
+    members = Members(configs, load("ring8"), torch.device("cpu"))
     x, labels = torch.randn(3, 6, 2), _labels().expand(3, -1)
     logits = members.discriminator.head.classify(members.discriminator.features(x))
     expected = [cross_entropy(logits[e], labels[e]).item() for e in range(3)]

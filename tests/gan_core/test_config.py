@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 import gan_core
-from gan_core import DATASETS, LOSSES, NETWORKS, PAIRS, PRESETS, ConfigError, GANConfig, Trainer
+from benchmarks import stories
+from gan_core import DATASETS, LOSSES, NETWORKS, PRESETS, ConfigError, GANConfig, Trainer
 from gan_core.config import GROUPS, METAS, limits
-from gan_core.presets import read_config
+from gan_core.presets import Preset, preset_of, read_config
 
 FIELDS = GANConfig.model_fields
 NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, float)]
@@ -273,13 +274,57 @@ def test_strings_parse_to_the_same_config(name):
     assert GANConfig.parse({key: str(value) for key, value in config.model_dump().items()}) == config
 
 
-# Presets and pairs
+# Presets
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_has_title_and_text(name):
     assert PRESETS[name].title
     assert PRESETS[name].text
+
+
+STORIES = [name for name, preset in PRESETS.items() if preset.story]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_has_two_or_three_sentences_of_a_readable_length(name):
+    story = PRESETS[name].story
+    assert 2 <= len(re.findall(r"\.(?= |$)", story)) <= 3
+    assert len(story) < 420
+    assert story.endswith(".")
+
+
+def test_the_guided_stories_are_told():
+    told = {"ring", "saturating", "nonsaturating", "slow_discriminator", "collapse_cured", "strong_discriminator"}
+    told |= {"clipped_critic", "digits", "conditional_digits"}
+    assert told <= set(STORIES)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_story_is_held_to_what_happens(name):
+    """By `python -m benchmarks.stories`, which takes minutes; here only that it looks within the preset's steps."""
+    claims = stories.CLAIMS[name]
+    assert max(step for claim in claims for step in claim.steps) <= PRESETS[name].config.steps
+
+
+def test_the_saturating_story_and_its_twin_differ_in_the_loss_alone():
+    one, two = (PRESETS[name].config for name in ("saturating", "nonsaturating"))
+    assert one.but(loss=two.loss) == two
+
+
+def test_a_claim_is_counted_over_seeds(monkeypatch):
+    tiny = GANConfig(dataset="ring8", width=8, batch_size=8, steps=4)
+    always = stories.Claim("always", (2, 4), lambda s: set(s) == {2, 4})
+    never = stories.Claim("never", (4,), lambda s: s[4]["modes"] > 8)
+    monkeypatch.setitem(PRESETS, "tiny", Preset("", "", tiny))
+    monkeypatch.setitem(stories.CLAIMS, "tiny", (always, never))
+    assert stories.check("tiny", 3) == {"always": 3, "never": 0}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_known_by_its_recipe_whatever_its_seed_and_length(name):
+    assert preset_of(PRESETS[name].config.but(seed=9, steps=77, device="cpu")) is PRESETS[name]
+    assert preset_of(PRESETS[name].config.but(lr_g=0.0123)) is None
 
 
 @pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "mnist" not in p.config.dataset])
@@ -291,24 +336,6 @@ def test_preset_trains(name):
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_is_read_by_its_name(name):
     assert read_config(name) is PRESETS[name].config
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_pair_differs_only_where_it_says(name):
-    pair = PAIRS[name]
-    assert pair.difference()
-    assert pair.fails.but(**{field: holds for field, (_, holds) in pair.difference().items()}) == pair.holds
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_pair_shares_seed_length_and_data(name):
-    assert not {"seed", "steps", "dataset"} & PAIRS[name].difference().keys()
-
-
-@pytest.mark.parametrize("side", ["fails", "holds"])
-@pytest.mark.parametrize("name", PAIRS)
-def test_both_sides_of_a_pair_train(name, side):
-    assert Trainer(getattr(PAIRS[name], side).but(batch_size=8, width=8)).train(2).sample(4).isfinite().all()
 
 
 def test_config_is_read_from_a_file(tmp_path):

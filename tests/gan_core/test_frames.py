@@ -1,4 +1,5 @@
 import io
+import math
 
 import numpy as np
 import pytest
@@ -7,7 +8,23 @@ from PIL import Image
 
 from gan_core import RunError, Trainer
 from gan_core.data import load
-from gan_core.frames import HEAT, IMAGES, POINTS, extent, live_frame, pack, png_grid, real_frame, unpack
+from gan_core.draws import seeded
+from gan_core.frames import (
+    HEAT,
+    IMAGES,
+    POINTS,
+    TILE_IMAGES,
+    TILE_POINTS,
+    extent,
+    live_frame,
+    members_view,
+    pack,
+    png_grid,
+    quantised_points,
+    real_frame,
+    unpack,
+)
+from gan_core.members import sample_latents
 
 ARRAYS = {
     "bytes": b"seven b",
@@ -82,6 +99,15 @@ def test_grid_keeps_images_in_reading_order():
     images = torch.linspace(-1, 1, 6).reshape(6, 1, 1, 1).expand(6, 1, 4, 4)
     pixels = np.asarray(_image(png_grid(images, 3)))
     assert pixels[1::5, 1::5].flatten().tolist() == [0, 51, 102, 153, 204, 255]
+
+
+def test_grid_fills_its_last_row_with_grey():
+    pixels = np.asarray(_image(png_grid(torch.ones(3, 1, 4, 4), 2)))
+    assert (pixels[6:10, 6:10] == 128).all()
+
+
+def test_one_image_has_its_rim_too():
+    assert _image(png_grid(torch.ones(1, 1, 4, 4), 3)).size == (6, 6)
 
 
 @pytest.mark.parametrize("name", ["ring8", "grid25", "two_gaussians", "swiss_roll"])
@@ -176,3 +202,88 @@ def test_images_frame_is_a_grid_of_eight_by_eight(tiny, shown):
     header, arrays = unpack(frame)
     assert header["shown"] == shown
     assert _image(arrays["png"]).size == (8 * 9 + 1, IMAGES // 8 * 9 + 1)
+
+
+# All members, small
+
+
+@pytest.mark.parametrize(
+    "square", [(0.0, 0.0, 1.0), (3.0, -5.0, 0.5), extent(load("ring8")), extent(load("swiss_roll"))], ids=str
+)
+def test_the_corners_of_a_square_are_0_and_254(square):
+    x, y, half = square
+    corners = torch.tensor([[x - half, y - half], [x + half, y - half], [x - half, y + half], [x + half, y + half]])
+    assert quantised_points(corners, square).tolist() == [[0, 0], [254, 0], [0, 254], [254, 254]]
+
+
+def test_the_middle_of_a_square_is_127():
+    assert quantised_points(torch.tensor([[3.0, -5.0]]), (3.0, -5.0, 2.0)).tolist() == [[127, 127]]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [(1.01, 0.0), (-1.01, 0.0), (0.0, 1.01), (0.0, -1.01), (math.nan, 0.0), (0.0, math.inf)],
+)
+def test_a_point_outside_of_the_square_is_255_in_both_places(point):
+    assert quantised_points(torch.tensor([point]), (0.0, 0.0, 1.0)).tolist() == [[255, 255]]
+
+
+def test_a_point_outside_leaves_the_others_in_their_places():
+    points = torch.tensor([[[0.0, 0.0], [5.0, 0.0]], [[math.nan, 0.0], [1.0, -1.0]]])
+    found = quantised_points(points, (0.0, 0.0, 1.0))
+    assert found.tolist() == [[[127, 127], [255, 255]], [[255, 255], [254, 0]]]
+
+
+@pytest.mark.parametrize("members", [2, 3])
+def test_the_view_of_members_has_points_of_each(tiny, members):
+    found = members_view(Trainer([tiny(seed=seed) for seed in range(members)]))
+    assert {name: (a.shape, a.dtype) for name, a in found.items()} == {"members": ((members, TILE_POINTS, 2), np.uint8)}
+
+
+def test_the_view_of_members_has_images_of_each(tiny):
+    found = members_view(Trainer([tiny(dataset="digits", seed=seed) for seed in range(2)]))
+    assert {name: (a.shape, a.dtype) for name, a in found.items()} == {"member_images": ((2, TILE_IMAGES, 1, 8, 8), np.uint8)}
+
+
+def test_a_single_member_has_no_view_unless_it_is_wanted(tiny):
+    trainer = Trainer(tiny())
+    assert members_view(trainer) == {}
+    assert members_view(trainer, always=True)["members"].shape == (1, TILE_POINTS, 2)
+
+
+def test_all_members_are_seen_from_the_same_noise(tiny):
+    found = members_view(Trainer([tiny(seed=0), tiny(seed=1), tiny(seed=0)]))["members"]
+    assert np.abs(found[0].astype(int) - found[2]).max() <= 1
+    assert (found[0] != found[1]).any()
+
+
+def test_the_shades_of_members_images_are_those_of_their_samples(tiny):
+    trainer = Trainer([tiny(dataset="digits", seed=seed) for seed in range(2)])
+    samples = trainer.generate_all(sample_latents(trainer.configs[0], TILE_IMAGES, seeded(0, "members"))).numpy()
+    np.testing.assert_allclose(members_view(trainer)["member_images"] / 127.5 - 1, samples, atol=1 / 255 + 1e-5)
+
+
+def _broken_member(trainer, member):
+    state = trainer.state_dict()
+    for name, value in state["tensors"].items():
+        if name.startswith("generator."):
+            value[member] = math.nan
+    trainer.load_state_dict(state)
+    return trainer
+
+
+def test_points_of_a_member_that_has_diverged_are_nowhere(tiny):
+    found = members_view(_broken_member(Trainer([tiny(seed=0), tiny(seed=1)]), 1))["members"]
+    assert (found[1] == 255).all()
+    assert (found[0] < 255).any()
+
+
+def test_images_of_a_member_that_has_diverged_are_grey(tiny):
+    trainer = Trainer([tiny(dataset="digits", seed=seed) for seed in range(2)])
+    assert set(members_view(_broken_member(trainer, 1))["member_images"][1].flatten().tolist()) == {128}
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_frame_shows_members_only_where_there_are_several(tiny, members):
+    arrays = unpack(live_frame(Trainer([tiny(seed=seed) for seed in range(members)])))[1]
+    assert ("members" in arrays) == (members > 1)

@@ -11,22 +11,43 @@ import gan_core
 
 FOLDER = Path(gan_core.__file__).parent
 LEVELS = [
-    {"errors", "draws", "losses", "penalties", "optim", "layers", "latent", "vision"},
-    {"data", "latents", "conditions", "remedies", "dcgan", "resnet", "style"},
-    {"discrete"},
-    {"networks", "metrics"},
-    {"rules"},
+    {"colours", "errors", "draws", "losses", "penalties", "optim", "layers", "latent", "inversion", "vision", "script_text"},
+    {"files", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style"},
+    {"points", "images", "album", "discrete"},
+    {"data", "networks", "uploads"},
+    {"features"},
+    {"metrics", "rules"},
     {"config"},
-    {"members", "pixelcnn", "presets", "checkpoints", "catalogue"},
-    {"trainer", "store"},
-    {"frames"},
+    {
+        "members",
+        "pace",
+        "pixelcnn",
+        "presets",
+        "checkpoints",
+        "catalogue",
+        "cures",
+        "link",
+        "maps",
+        "film",
+        "script_bodies",
+        "script_data",
+        "script_parts",
+    },
+    {"health", "lab", "script_networks", "script_pixelcnn", "script_remedies"},
+    {"trainer", "store", "script_training"},
+    {"inside", "outline", "reading", "script", "explorer"},
+    {"frames", "directions"},
+    {"bundle_parts", "trace"},
+    {"bundle", "report", "tensorboard"},
+    {"evaluation"},
     {"session"},
+    {"mapping"},
     {"runner"},
     {"__init__"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-ALONE = ("errors", "draws", "losses", "penalties", "optim", "layers", "latent", "vision")
+ALONE = ("errors", "draws", "losses", "penalties", "optim", "layers", "latent", "inversion", "vision")
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
 FOREIGN = {"streamlit", "plotly", "ui", "pages", "app", "pandas", "matplotlib"}
 

@@ -197,3 +197,17 @@ def test_the_most_islands_leave_all_numbers_finite(dim):
 @pytest.mark.parametrize("name", LATENTS)
 def test_entry_says_what_it_is(name):
     assert all([LATENTS[name].title, LATENTS[name].text, LATENTS[name].formula, LATENTS[name].source])
+
+
+@pytest.mark.parametrize("name", [name for name, latent in LATENTS.items() if latent.project])
+def test_what_can_be_drawn_stays_where_it_is(name):
+    z = _numbers(name, n=100)
+    assert torch.equal(LATENTS[name].project(z, 8), z)
+
+
+def test_uniform_noise_is_put_back_to_the_nearest():
+    assert LATENTS["uniform"].project(torch.tensor([[-3.0, 0.5, 1.5]]), 0).tolist() == [[-1, 0.5, 1]]
+
+
+def test_coins_are_put_back_to_the_nearer_side():
+    assert LATENTS["coins"].project(torch.tensor([[-0.2, 0.1, 0.3, -4.0]]), 2).tolist() == [pytest.approx([-1, 1, 0.3, -4])]

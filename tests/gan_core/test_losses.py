@@ -124,3 +124,24 @@ def test_only_paired_losses_read_real_logits_in_the_generators_step(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_entry_has_title_formula_and_source(name):
     assert all([LOSSES[name].title, LOSSES[name].formula, LOSSES[name].source])
+
+
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.undecided and name != "least_squares"])
+def test_the_undecided_loss_is_that_of_logits_of_zero(name):
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    assert LOSSES[name].d(zero, zero).item() == pytest.approx(LOSSES[name].undecided, rel=1e-12)
+
+
+def test_the_undecided_loss_of_least_squares_is_that_between_both_labels():
+    half = torch.full((1, 1), 0.5, dtype=torch.float64)
+    assert LOSSES["least_squares"].d(half, half).item() == pytest.approx(LOSSES["least_squares"].undecided, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.undecided])
+def test_no_constant_logit_costs_less_than_the_undecided_loss(name):
+    logits = torch.linspace(-5, 5, 1001, dtype=torch.float64)[None]
+    assert LOSSES[name].d(logits, logits).min().item() == pytest.approx(LOSSES[name].undecided, abs=1e-4)
+
+
+def test_only_a_difference_of_means_has_no_undecided_loss():
+    assert [name for name, loss in LOSSES.items() if loss.undecided is None] == ["wasserstein"]

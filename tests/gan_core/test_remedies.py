@@ -176,7 +176,7 @@ def test_instance_noise_that_has_fallen_is_no_noise(tiny):
     start = plain.state_dict()
     for trainer in (noisy, plain):
         state = {**start, "configs": trainer.state_dict()["configs"]}
-        state["cursors"] = {**start["cursors"], "count_g": 1}
+        state["cursors"] = {**start["cursors"], "count": 1}
         trainer.load_state_dict(state)
         trainer.train(2)
     assert _weights(noisy).keys() == _weights(plain).keys()

@@ -1,32 +1,20 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
+import gan_core
 from gan_core import ConfigError, RunError, Runner, RunStore, Trainer
+from gan_core.data import load
 from gan_core.members import STATS
-from gan_core.runner import COMMANDS
-from gan_core.store import ENDED, LIVE
+from gan_core.metrics import chosen
+from gan_core.runner import COMMANDS, KEPT
+from gan_core.store import ENDED, LIVE, metric_series
 
 ENOUGH = 30.0  # seconds for a tiny run to end
-
-
-@pytest.fixture
-def status(store, wait_until):
-    """Waits until a run has this status."""
-
-    def wait(run, *wanted):
-        return wait_until(lambda: (row := store.get(run)).status in wanted and row)
-
-    return wait
-
-
-@pytest.fixture
-def under_way(store, wait_until):
-    """Waits until a run is past the given step."""
-
-    def wait(run, step=0):
-        return wait_until(lambda: (row := store.get(run)).status == "running" and row.step > step and row)
-
-    return wait
 
 
 @pytest.fixture
@@ -41,14 +29,6 @@ def stop(runner, store):
     return end
 
 
-@pytest.fixture
-def paused(runner, endless, status):
-    """A run that stands before its first step."""
-    run = runner.start(endless, paused=True)
-    status(run, "paused")
-    return run
-
-
 def _step(runner, store, wait_until, run):
     before = store.get(run).step
     runner.send(run, "step")
@@ -58,6 +38,29 @@ def _step(runner, store, wait_until, run):
 def _networks_equal(state, trainer):
     expected = trainer.state_dict()["tensors"]
     return state["tensors"].keys() == expected.keys() and all(torch.equal(state["tensors"][n], expected[n]) for n in expected)
+
+
+def test_a_change_of_status_is_awaited(runner, store, endless, under_way):
+    run = runner.start(endless)
+    under_way(run)
+    runner.send(run, "pause")
+    runner.await_change(run, "running", ENOUGH)
+    assert store.get(run).status == "paused"
+
+
+def test_a_change_that_does_not_come_is_not_awaited_for_ever(runner, store, paused):
+    runner.await_change(paused, "paused", 0.05)
+    assert store.get(paused).status == "paused"
+
+
+def test_what_was_changed_outlives_a_kill(runner, store, endless, under_way, wait_until, tmp_path):
+    """The checkpoint after a change is the one that a killed run is taken up from."""
+    run = runner.start(endless)
+    under_way(run, 5)
+    runner.send(run, "set", {"lr_g": 0.5})
+    wait_until(lambda: any(e["kind"] == "set" for e in store.events(run)))
+    wait_until(lambda: store.load_checkpoint(run)["configs"][0]["lr_g"] == 0.5)
+    assert store.checkpoint_steps(run)[-1] >= store.events(run)[-1]["step"]
 
 
 # From start to finish
@@ -94,7 +97,25 @@ def test_a_run_of_members_keeps_a_curve_for_each(runner, store, tiny):
 def test_a_finished_run_has_metrics(runner, store, tiny):
     run = runner.start(tiny())
     runner.wait(run, ENOUGH)
-    assert store.get(run).metrics.keys() == {"modes", "high_quality", "reverse_kl", "sliced_wasserstein"}
+    assert list(store.get(run).metrics) == chosen(load("ring8"))
+
+
+def test_each_metric_of_a_run_is_a_series_of_its_own(runner, store, tiny):
+    run = runner.start([tiny(seed=0), tiny(seed=1)])
+    runner.wait(run, ENOUGH)
+    for name, values in store.get(run).metrics.items():
+        steps, rows = store.series(run, metric_series(name), members=2)
+        assert steps[-1] == 20
+        assert rows.shape == (len(steps), 1, 2)
+        np.testing.assert_array_equal(rows[-1, 0], np.float32(values))
+
+
+def test_the_samples_of_each_mode_are_kept(runner, store, tiny):
+    run = runner.start([tiny(seed=0), tiny(seed=1)])
+    runner.wait(run, ENOUGH)
+    _, nearest = store.series(run, "nearest", members=2)
+    assert nearest.shape[1:] == (8, 2)
+    assert (nearest.sum(1) == 2500).all()  # each sample is nearest to one mode
 
 
 def test_a_finished_run_has_a_picture_of_its_last_step(runner, store, tiny):
@@ -451,6 +472,54 @@ def test_one_of_a_pair_can_be_stopped_alone(runner, store, endless, under_way, s
     assert under_way(two, status(one, "stopped").step)
 
 
+def test_a_pair_of_members_is_two_runs_of_as_many_configs(runner, store, tiny):
+    arms = [tiny(seed=seed) for seed in range(3)], [tiny(seed=seed, lr_d=1e-4) for seed in range(3)]
+    pair = runner.start_pair(*arms, ("fails", "holds"))
+    assert [list(store.get(run).configs) for run in pair] == list(arms)
+    for run in pair:
+        assert runner.wait(run, ENOUGH)
+        assert store.get(run).status == "finished"
+        assert store.series(run, "train", members=3)[1].shape[2] == 3
+
+
+def test_a_pair_of_members_trains_in_step(runner, store, endless, under_way):
+    arms = [endless.but(seed=seed) for seed in range(2)], [endless.but(seed=seed, d_steps=9) for seed in range(2)]
+    pair = runner.start_pair(*arms)
+    for run in pair:
+        under_way(run, 10)
+    runner.shutdown()
+    one, two = (store.get(run).step for run in pair)
+    assert abs(one - two) <= 1
+
+
+def test_a_config_may_be_paired_with_members(runner, store, tiny):
+    pair = runner.start_pair(tiny(), [tiny(seed=1), tiny(seed=2)])
+    assert [len(store.get(run).configs) for run in pair] == [1, 2]
+
+
+def test_a_pair_says_what_it_is_about(runner, store, tiny):
+    pair = [runner.start_pair(tiny(), tiny(seed=1), label="lab") for _ in range(2)]
+    labels = [{store.get(run).pair for run in runs} for runs in pair]
+    assert [len(each) for each in labels] == [1, 1]
+    assert labels[0] != labels[1]
+    assert all(each.pop().startswith("lab:") for each in labels)
+
+
+def test_a_pair_one_of_which_cannot_train_is_refused_before_a_run_is_made(runner, store, tiny):
+    with pytest.raises(ConfigError, match="width differs between members"):
+        runner.start_pair(tiny(), [tiny(width=8), tiny(width=9)])
+    assert store.runs() == []
+
+
+def test_members_go_on_when_one_of_them_diverges(runner, store, tiny):
+    config = tiny(loss="least_squares", optimizer="sgd", lr_g=1.0, lr_d=1.0, steps=300)
+    run = runner.start([config, config.but(lr_g=1e-5, lr_d=1e-5)])
+    assert runner.wait(run, ENOUGH)
+    assert (store.get(run).status, store.get(run).step) == ("finished", 300)
+    finite = np.isfinite(store.series(run, "train", members=2)[1][-1]).all(0)
+    assert finite.tolist() == [False, True]
+
+
 # The program ends
 
 
@@ -492,6 +561,22 @@ def test_an_interrupted_run_is_resumed_by_the_next_runner_exactly(runner, store,
     finally:
         following.shutdown()
     assert _networks_equal(store.load_checkpoint(run, end), Trainer(endless).train(end))
+
+
+@pytest.mark.parametrize("members", [1, 4])
+def test_a_program_that_simply_ends_interrupts_its_run(tmp_path, members):
+    """Python's thread pools take nothing more by then, and members train in one."""
+    program = f"""
+import time
+from gan_core import GANConfig, Runner, RunStore
+store = RunStore({str(tmp_path)!r})
+run = Runner(store).start([GANConfig(width=8, batch_size=8, steps=10**7, seed=s) for s in range({members})])
+while not store.get(run).step:
+    time.sleep(0.01)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120, cwd=Path(gan_core.__file__).parent.parent)
+    (run,) = RunStore(tmp_path).runs()
+    assert (run.status, run.message) == ("interrupted", "The program was closed. Resume goes on from here.")
 
 
 def test_nothing_can_be_started_after_shutdown(runner, tiny):
@@ -659,7 +744,7 @@ def test_missing_data_fail_the_run_with_the_sentence(store, tiny, tmp_path, monk
         runner.shutdown()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in KEPT])
 @pytest.mark.parametrize("ended", ENDED)
 def test_an_ended_run_takes_no_command(runner, store, tiny, ended, command):
     run = store.create([tiny()])

@@ -1,6 +1,11 @@
+import numpy as np
 import pytest
 
-from gan_core.session import Pacer
+from gan_core import Runner, RunStore, features
+from gan_core.data import load
+from gan_core.metrics import TALLIES, chosen
+from gan_core.session import COUNTED_MODES, Pacer
+from gan_core.store import metric_series
 
 
 def test_a_pacer_is_due_at_once():
@@ -48,3 +53,64 @@ def test_an_activity_of_steady_cost_keeps_its_share(cost):
         pacer.used(now, now + cost)
         now += cost
     assert times * cost / (now - begun) < 0.05 * times / (times - 1)
+
+
+# Lessons of a judge, and series of metrics
+
+
+@pytest.fixture(scope="module")
+def taught(endless, wait_until, tmp_path_factory):
+    """A run of two members on digits, from before its judge has learnt until after: (store, run)."""
+    folder = tmp_path_factory.mktemp("taught")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "LEAST_STEPS", 20)
+        store = RunStore(folder / "runs")
+        runner = Runner(store, data_folder=folder / "data")
+        run = runner.start([endless.but(dataset="digits", seed=seed) for seed in range(2)])
+        wait_until(lambda: len(store.series(run, "counts", members=2)[0]))
+        runner.shutdown()
+    return store, run
+
+
+def test_a_judge_learns_while_the_run_trains(taught):
+    store, run = taught
+    held = store.series(run, metric_series("held"), members=2)[1]
+    assert np.isnan(held[0]).all()
+    assert np.isfinite(held[-1]).all()
+
+
+def test_what_needs_no_judge_is_measured_from_the_beginning(taught):
+    store, run = taught
+    steps, values = store.series(run, metric_series("diversity"), members=2)
+    assert steps[0] == 0
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("name", TALLIES)
+def test_classes_are_counted_from_when_the_judge_is_ready(taught, name):
+    store, run = taught
+    steps, values = store.series(run, name, members=2)
+    all_steps = store.series(run, metric_series("held"), members=2)[0]
+    assert set(steps) < set(all_steps)
+    assert values.shape[1:] == (10, 2)
+
+
+def test_every_metric_is_measured_at_the_same_steps(taught):
+    store, run = taught
+    steps = [store.series(run, metric_series(name), members=2)[0].tolist() for name in chosen(load("digits"))]
+    assert all(each == steps[0] for each in steps)
+
+
+def test_the_latest_metrics_are_a_number_for_each_member(taught):
+    store, run = taught
+    metrics = store.get(run).metrics
+    assert list(metrics) == chosen(load("digits"))
+    assert {len(values) for values in metrics.values()} == {2}
+
+
+@pytest.mark.parametrize(("most", "kept"), [(COUNTED_MODES, True), (8, True), (7, False)])
+def test_samples_of_very_many_modes_are_not_kept(runner, store, tiny, monkeypatch, most, kept):
+    monkeypatch.setattr("gan_core.session.COUNTED_MODES", most)
+    run = runner.start(tiny())
+    assert runner.wait(run, 30)
+    assert (len(store.series(run, "nearest")[0]) > 0) == kept

@@ -6,12 +6,26 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import RunError, RunStore
-from gan_core.store import ENDED, KEPT_CHECKPOINTS, LIVE, RESUMABLE, SCHEMA, default_name, runs_folder
+from gan_core import GANConfig, RunError, RunStore
+from gan_core.store import (
+    ENDED,
+    KEPT_CHECKPOINTS,
+    KEPT_DIRECTIONS,
+    LIVE,
+    NAME_LENGTH,
+    RESUMABLE,
+    SCHEMA,
+    default_name,
+    metric_series,
+    runs_folder,
+)
 
 
 def _state(step):
     return {"step": step, "configs": [], "cursors": {}, "tensors": {"a": torch.full((2000,), float(step))}}
+
+
+UNIT = np.eye(4, dtype=np.float32)[1]
 
 
 def _report(store, run, step, **more):
@@ -362,6 +376,28 @@ def test_no_more_checkpoints_are_kept_than_allowed(store, run, count):
     assert len(store.checkpoint_steps(run)) == min(count, KEPT_CHECKPOINTS)
 
 
+def test_large_checkpoints_are_fewer(store, run, monkeypatch):
+    size = 10_000  # each has more than 8,000 bytes
+    monkeypatch.setattr("gan_core.store.KEPT_BYTES", 5 * size)
+    for step in range(20):
+        store.save_checkpoint(run, _state(step))
+    assert store.disk_bytes(run) <= 5 * size
+    assert len(store.checkpoint_steps(run)) >= 5
+
+
+def test_of_many_members_three_checkpoints_are_kept(store, run):
+    for step in range(8):
+        store.save_checkpoint(run, {**_state(step), "configs": [{}, {}]})
+    assert len(store.checkpoint_steps(run)) == 3
+
+
+def test_three_checkpoints_are_kept_however_large(store, run, monkeypatch):
+    monkeypatch.setattr("gan_core.store.KEPT_BYTES", 1)
+    for step in range(8):
+        store.save_checkpoint(run, _state(step))
+    assert len(store.checkpoint_steps(run)) == 3
+
+
 def test_thinning_keeps_the_first_and_the_last(store, run):
     for step in range(0, 500, 10):
         store.save_checkpoint(run, _state(step))
@@ -456,6 +492,7 @@ def test_a_deleted_run_leaves_no_rows(store, run):
     store.add_event(run, 1, "note")
     store.add_command(run, "stop")
     store.save_checkpoint(run, _state(1))
+    store.put_direction(run, "smile", "z", UNIT, 1.0)
     store.delete(run)
     with sqlite3.connect(store.folder / "runs.db") as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -512,3 +549,324 @@ def test_a_database_that_is_none_is_refused(tmp_path):
     (tmp_path / "runs.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
     with pytest.raises(RunError, match="Runs cannot be kept"):
         RunStore(tmp_path)
+
+
+# Maps and their cells
+
+
+@pytest.fixture
+def a_map(store, tiny):
+    return store.create([tiny()], "A map", spec={"seeds": 2, "x": [1.5]}, steps=600)
+
+
+def test_what_a_map_is_comes_back(store, a_map):
+    row = store.get(a_map)
+    assert (row.kind, row.spec, row.steps) == ("map", {"seeds": 2, "x": [1.5]}, 600)
+
+
+def test_a_run_is_no_map(store, run, tiny):
+    row = store.get(run)
+    assert (row.kind, row.spec, row.steps) == ("run", {}, tiny().steps)
+
+
+@pytest.mark.parametrize("kind", ["run", "map", None])
+def test_runs_and_maps_are_listed_apart_or_together(store, run, a_map, kind):
+    expected = {"run": [run], "map": [a_map], None: [a_map, run]}[kind]
+    assert [row.id for row in store.runs(kind=kind)] == expected
+
+
+def test_maps_are_left_out_where_nobody_asks_for_them(store, run, a_map):
+    assert [row.id for row in store.runs()] == [run]
+
+
+@pytest.mark.parametrize(("kind", "count"), [("run", 0), ("map", 1), (None, 1)])
+def test_a_kind_and_a_status_can_be_asked_for_together(store, run, a_map, kind, count):
+    store.update(a_map, status="paused")
+    assert len(store.runs(("paused",), kind=kind)) == count
+
+
+def test_the_limit_counts_only_the_kind_that_was_asked_for(store, tiny, a_map):
+    run = store.create([tiny()])
+    store.create([tiny()], spec={"seeds": 1}, steps=1)
+    assert [row.id for row in store.runs(limit=1)] == [run]
+
+
+def test_cells_come_back(store, a_map):
+    store.put_cells(a_map, [(0, 5, {"held": 3.0}, b""), (7, 20, {"held": 8.0, "diverged": 4}, b"abc")])
+    assert store.cells(a_map) == {0: (5, {"held": 3.0}), 7: (20, {"held": 8.0, "diverged": 4})}
+
+
+def test_a_number_that_is_none_comes_back_as_none(store, a_map):
+    store.put_cells(a_map, [(0, 5, {"held": float("nan")}, b"")])
+    assert np.isnan(store.cells(a_map)[0][1]["held"])
+
+
+def test_a_cell_is_replaced(store, a_map):
+    store.put_cells(a_map, [(3, 5, {"held": 1.0}, b"")])
+    store.put_cells(a_map, [(3, 9, {"held": 2.0}, b"new")])
+    assert (store.cells(a_map), store.cell_samples(a_map, 3)) == ({3: (9, {"held": 2.0})}, b"new")
+
+
+@pytest.mark.parametrize(("steps", "finished"), [(19, {1, 2}), (20, {1, 2}), (21, {2}), (31, set())])
+def test_cells_are_finished_at_their_last_step(store, a_map, steps, finished):
+    store.put_cells(a_map, [(0, 5, {}, b""), (1, 20, {}, b""), (2, 30, {}, b"")])
+    assert store.finished_cells(a_map, steps) == finished
+
+
+def test_samples_of_a_cell_come_back(store, a_map):
+    samples = bytes(range(256))
+    store.put_cells(a_map, [(1, 20, {}, samples), (2, 20, {}, b"other")])
+    assert store.cell_samples(a_map, 1) == samples
+
+
+def test_a_cell_that_has_not_begun_has_no_samples(store, a_map):
+    assert store.cell_samples(a_map, 1) == b""
+
+
+def test_cells_belong_to_their_map(store, a_map, tiny):
+    other = store.create([tiny()], spec={"seeds": 1}, steps=1)
+    store.put_cells(a_map, [(0, 5, {}, b"mine")])
+    assert (store.cells(other), store.finished_cells(other, 1), store.cell_samples(other, 0)) == ({}, set(), b"")
+
+
+def test_a_deleted_map_leaves_no_cells(store, a_map, tiny):
+    other = store.create([tiny()], spec={"seeds": 1}, steps=1)
+    for each in (a_map, other):
+        store.put_cells(each, [(0, 5, {}, b"x")])
+    store.update(a_map, status="stopped")
+    store.delete(a_map)
+    assert (store.cells(a_map), len(store.cells(other))) == ({}, 1)
+
+
+def test_another_thread_sees_the_cells(store, a_map):
+    thread = threading.Thread(target=lambda: store.put_cells(a_map, [(4, 5, {}, b"")]))
+    thread.start()
+    thread.join()
+    assert store.cells(a_map).keys() == {4}
+
+
+# Series of metrics
+
+
+def test_each_metric_is_a_series(store, run):
+    rows = {metric_series(name): [(3, np.array([[value, value + 1]]))] for name, value in (("held", 5.0), ("kid", 0.5))}
+    _report(store, run, 3, series=rows)
+    steps, values = store.series(run, metric_series("kid"), members=2)
+    assert (steps.tolist(), values.tolist()) == ([3], [[[0.5, 1.5]]])
+
+
+# Directions
+
+
+def test_a_direction_comes_back(store, run):
+    store.put_direction(run, "smile", "w", UNIT, 2.5)
+    (kept,) = store.directions(run)
+    assert (kept.name, kept.space, kept.vector.tolist(), kept.deviation) == ("smile", "w", UNIT.tolist(), 2.5)
+
+
+def test_directions_come_back_in_the_order_in_which_they_were_kept(store, run):
+    for name in "cab":
+        store.put_direction(run, name, "z", UNIT, 1.0)
+    assert [kept.name for kept in store.directions(run)] == ["c", "a", "b"]
+
+
+def test_a_direction_of_the_same_name_is_replaced(store, run):
+    store.put_direction(run, "smile", "z", UNIT, 1.0)
+    store.put_direction(run, "smile", "w", -UNIT, 2.0)
+    assert [(kept.space, kept.deviation) for kept in store.directions(run)] == [("w", 2.0)]
+
+
+def test_a_direction_can_be_dropped(store, run):
+    for name in ("smile", "frown"):
+        store.put_direction(run, name, "z", UNIT, 1.0)
+    store.drop_direction(run, "smile")
+    assert [kept.name for kept in store.directions(run)] == ["frown"]
+
+
+def test_dropping_what_is_not_there_does_nothing(store, run):
+    store.drop_direction(run, "smile")
+    assert store.directions(run) == []
+
+
+def test_directions_belong_to_their_run(store, run, tiny):
+    store.put_direction(run, "smile", "z", UNIT, 1.0)
+    assert store.directions(store.create([tiny()])) == []
+
+
+def test_a_fork_begins_without_directions(store, run, tiny):
+    store.save_checkpoint(run, {**_state(1), "configs": [tiny().model_dump()]})
+    store.put_direction(run, "smile", "z", UNIT, 1.0)
+    assert store.directions(store.fork(run, 1, [tiny()], "fork")) == []
+
+
+def test_spaces_around_and_within_a_name_count_once(store, run):
+    assert store.put_direction(run, "  a   wide\nsmile ", "z", UNIT, 1.0) == "a wide smile"
+
+
+@pytest.mark.parametrize("name", ["'; DROP TABLE runs; --", "<b>smile</b>", "größer 🙂", "x" * NAME_LENGTH])
+def test_a_name_is_kept_as_it_is(store, run, name):
+    store.put_direction(run, name, "z", UNIT, 1.0)
+    assert [kept.name for kept in store.directions(run)] == [name]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * (NAME_LENGTH + 1), "a\x00b"], ids=["empty", "spaces", "long", "no letter"])
+def test_a_name_that_is_none_is_refused(store, run, name):
+    with pytest.raises(RunError, match="name"):
+        store.put_direction(run, name, "z", UNIT, 1.0)
+
+
+def test_a_direction_of_no_run_is_refused(store):
+    with pytest.raises(RunError, match="no run"):
+        store.put_direction("123", "smile", "z", UNIT, 1.0)
+
+
+def test_no_more_directions_are_kept_than_allowed(store, run):
+    for k in range(KEPT_DIRECTIONS):
+        store.put_direction(run, str(k), "z", UNIT, 1.0)
+    with pytest.raises(RunError, match="Remove one"):
+        store.put_direction(run, "one more", "z", UNIT, 1.0)
+
+
+def test_a_database_of_version_3_takes_directions(store, run):
+    """Version 3 had all tables but this one."""
+    store.close()
+    with sqlite3.connect(store.folder / "runs.db") as db:
+        db.execute("DROP TABLE directions")
+        db.execute("PRAGMA user_version = 3")
+    newer = RunStore(store.folder)
+    newer.put_direction(run, "smile", "z", UNIT, 1.0)
+    assert [kept.name for kept in newer.directions(run)] == ["smile"]
+
+
+# Older databases
+
+OLD_TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, configs TEXT NOT NULL, status TEXT NOT NULL, owner TEXT,
+    created REAL NOT NULL, updated REAL NOT NULL, step INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL,
+    rate REAL NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', pair TEXT,
+    metrics TEXT NOT NULL DEFAULT '{}');
+CREATE INDEX IF NOT EXISTS runs_created ON runs (created);
+CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
+CREATE TABLE IF NOT EXISTS series (
+    run TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (run, kind, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, step INTEGER NOT NULL, time REAL NOT NULL, kind TEXT NOT NULL,
+    detail TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_run ON events (run);
+CREATE TABLE IF NOT EXISTS commands (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS commands_run ON commands (run);
+CREATE TABLE IF NOT EXISTS frames (run TEXT PRIMARY KEY, step INTEGER NOT NULL, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    run TEXT NOT NULL, step INTEGER NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (run, step)) WITHOUT ROWID;
+"""  # of version 1
+OLD_METRICS = {  # of each run: name -> (T, E), measured at the steps 10 and 20
+    "one": {"modes": [[1], [8]], "high_quality": [[0.25], [0.75]], "kid": [[2], [np.nan]]},
+    "two": {"modes": [[1, 2], [3, 4]], "high_quality": [[0.1, 0.2], [0.3, 0.4]]},
+    "none": {},
+}
+
+
+@pytest.fixture
+def old(tmp_path, tiny):
+    """The folder of a database as version 1 wrote it, with a run of one member, one of two, and one not measured."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    with sqlite3.connect(folder / "runs.db") as db:
+        db.executescript(OLD_TABLES)
+        for number, (run, metrics) in enumerate(OLD_METRICS.items()):
+            configs = json.dumps([tiny(seed=seed).model_dump() for seed in range(2 if run == "two" else 1)])
+            latest = json.dumps({name: rows[-1] for name, rows in metrics.items()})
+            db.execute(
+                "INSERT INTO runs (id, name, configs, status, created, updated, step, steps, metrics) "
+                "VALUES (?, ?, ?, 'finished', ?, 5, 20, 20, ?)",
+                (run, f"Run {run}", configs, number, latest),
+            )
+            for k, step in enumerate((10, 20) if metrics else ()):
+                value = np.array([rows[k] for rows in metrics.values()], np.float32)
+                db.execute("INSERT INTO series VALUES (?, 'metrics', ?, ?)", (run, step, value.tobytes()))
+            train = np.full((7, 1), 3, np.float32).tobytes()
+            db.execute("INSERT INTO series VALUES (?, 'train', 20, ?)", (run, train))
+        db.execute("INSERT INTO events (run, step, time, kind, detail) VALUES ('one', 4, 5, 'set', '{\"name\": \"lr_g\"}')")
+        db.execute("INSERT INTO frames VALUES ('one', 20, ?)", (b"picture",))
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    return folder
+
+
+def _dump(folder):
+    db = sqlite3.connect(folder / "runs.db")
+    text = list(db.iterdump()) + [db.execute("PRAGMA user_version").fetchone()[0]]
+    db.close()
+    return text
+
+
+@pytest.mark.parametrize(("run", "name"), [(run, name) for run, metrics in OLD_METRICS.items() for name in metrics])
+def test_metrics_of_an_older_database_become_series_of_their_own(old, run, name):
+    rows = OLD_METRICS[run][name]
+    steps, values = RunStore(old).series(run, metric_series(name), members=len(rows[0]))
+    assert steps.tolist() == [10, 20]
+    np.testing.assert_array_equal(values[:, 0], np.float32(rows))
+
+
+@pytest.mark.parametrize("run", OLD_METRICS)
+def test_runs_of_an_older_database_are_runs(old, run):
+    row = RunStore(old).get(run)
+    assert (row.kind, row.spec, row.name, row.status, row.step) == ("run", {}, f"Run {run}", "finished", 20)
+    assert isinstance(row.config, GANConfig)
+
+
+def test_runs_of_an_older_database_are_listed(old):
+    assert [row.id for row in RunStore(old).runs()] == list(OLD_METRICS)[::-1]
+
+
+def test_the_latest_metrics_of_an_older_database_stay(old):
+    assert RunStore(old).get("two").metrics == {"modes": [3, 4], "high_quality": [0.3, 0.4]}
+
+
+def test_the_rest_of_an_older_database_stays(old):
+    store = RunStore(old)
+    assert store.series("two", "train")[1].tolist() == [[[3]] * 7]
+    assert store.events("one")[0]["name"] == "lr_g"
+    assert store.frame("one") == b"picture"
+
+
+def test_no_series_of_the_older_kind_is_left(old):
+    assert len(RunStore(old).series("one", "metrics")[0]) == 0
+
+
+def test_an_older_database_becomes_one_of_this_version(old):
+    RunStore(old)
+    assert _dump(old)[-1] == SCHEMA
+
+
+def test_opening_it_once_more_changes_nothing(old):
+    RunStore(old).close()
+    before = _dump(old)
+    RunStore(old).close()
+    assert _dump(old) == before
+
+
+def test_an_older_database_takes_maps(old, tiny):
+    store = RunStore(old)
+    run = store.create([tiny()], spec={"seeds": 1}, steps=5)
+    store.put_cells(run, [(0, 5, {"held": 1.0}, b"")])
+    assert store.finished_cells(run, 5) == {0}
+
+
+def test_an_older_database_takes_directions(old):
+    store = RunStore(old)
+    store.put_direction("one", "smile", "z", UNIT, 1.0)
+    assert [kept.name for kept in store.directions("one")] == ["smile"]
+
+
+def test_an_older_database_that_cannot_be_brought_up_stays_as_it_was(old, monkeypatch):
+    """All of it or nothing."""
+    before = _dump(old)
+    monkeypatch.setattr("gan_core.store._TABLES", "NO SQL")
+    with pytest.raises(RunError, match="Runs cannot be kept"):
+        RunStore(old)
+    assert _dump(old) == before

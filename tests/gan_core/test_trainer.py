@@ -7,12 +7,14 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import softplus
 
-from gan_core import LOSSES, OPTIMIZERS, PENALTIES, ConfigError, DivergedError, RunError, Trainer
+from gan_core import LOSSES, OPTIMIZERS, PENALTIES, ConfigError, DivergedError, RunError, Trainer, features
+from gan_core import trainer as trainer_module
 from gan_core.checkpoints import read_checkpoint, write_checkpoint
 from gan_core.data import load
 from gan_core.draws import Draws
 from gan_core.frames import live_frame
 from gan_core.members import STATS
+from gan_core.metrics import chosen
 
 
 def _assert_same_state(one, two):
@@ -457,7 +459,7 @@ def test_evaluate_gives_a_number_each_for_a_single_config(tiny):
 
 
 def test_evaluate_gives_a_list_each_for_members(tiny):
-    assert [len(v) for v in Trainer([tiny(seed=0), tiny(seed=1)]).evaluate(100).values()] == [2] * 4
+    assert [len(v) for v in Trainer([tiny(seed=0), tiny(seed=1)]).evaluate(100).values()] == [2] * len(chosen(load("ring8")))
 
 
 # Divergence
@@ -515,3 +517,227 @@ def test_history_before_the_divergence_is_kept(doomed):
     with pytest.raises(DivergedError) as caught:
         trainer.train()
     assert [step for step, _ in trainer.history] == list(range(1, caught.value.step))
+
+
+# Members that diverge while others go on
+
+
+def _mixed(doomed):
+    """Three members, the second of which breaks."""
+    return [doomed.but(lr_g=1e-5, lr_d=1e-5), doomed.but(seed=1), doomed.but(lr_g=1e-4, lr_d=1e-5, seed=2)]
+
+
+@pytest.fixture
+def mixed(doomed):
+    return Trainer(_mixed(doomed), tolerant=True).train()
+
+
+def test_a_tolerant_trainer_goes_on_to_the_end(mixed, doomed):
+    assert mixed.step_count == doomed.steps
+
+
+def test_a_tolerant_trainer_notes_who_diverged_and_when(mixed, doomed):
+    with pytest.raises(DivergedError) as caught:
+        Trainer(_mixed(doomed)).train()
+    assert mixed.diverged == {1: caught.value.step}
+
+
+def test_what_a_member_becomes_does_not_depend_on_one_that_diverges(mixed, doomed):
+    configs = _mixed(doomed)
+    sane = Trainer([configs[0], configs[0].but(seed=1), configs[2]]).train()
+    a, b = mixed.state_dict()["tensors"], sane.state_dict()["tensors"]
+    names = [name for name in a if name.split(".")[0] in ("generator", "discriminator")]
+    assert len(names) > 4
+    assert [name for name in names if not torch.equal(a[name][[0, 2]], b[name][[0, 2]])] == []
+
+
+def test_the_curves_of_the_others_stay_finite(mixed, doomed):
+    assert [step for step, _ in mixed.history] == list(range(1, doomed.steps + 1))
+    assert np.isfinite(np.stack([row[:, [0, 2]] for _, row in mixed.history])).all()
+
+
+def test_measures_of_the_others_stay_finite(mixed):
+    found = mixed.measure(names=("diversity", "sliced_wasserstein"))
+    for name in ("diversity", "sliced_wasserstein"):
+        assert found[name].isfinite().tolist() == [True, False, True]
+
+
+def test_who_diverged_is_kept_in_a_checkpoint(mixed, doomed, path):
+    write_checkpoint(path, mixed.state_dict())
+    resumed = Trainer(_mixed(doomed), tolerant=True)
+    resumed.load_state_dict(read_checkpoint(path))
+    assert resumed.diverged == mixed.diverged
+    assert resumed.train(70).diverged == mixed.diverged
+
+
+def test_a_state_of_an_older_version_has_nobody_diverged(tiny):
+    state = Trainer(tiny()).state_dict()
+    del state["diverged"]
+    trainer = Trainer(tiny())
+    trainer.load_state_dict(state)
+    assert trainer.diverged == {}
+
+
+def test_a_tolerant_trainer_ends_when_all_have_diverged(doomed):
+    trainer = Trainer([doomed, doomed.but(seed=1)], tolerant=True)
+    with pytest.raises(DivergedError):
+        trainer.train()
+    assert trainer.diverged.keys() == {0, 1}
+
+
+def test_a_tolerant_trainer_of_one_member_ends_as_any_other(doomed):
+    with pytest.raises(DivergedError) as caught:
+        Trainer([doomed], tolerant=True).train()
+    assert caught.value.step == _first_bad_step(doomed)
+
+
+# Blocks of members side by side
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+    """Trainers of blocks of so many members."""
+
+    def make(size, *args, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_block_size", lambda self: size)
+            return Trainer(*args, **options)
+
+    return make
+
+
+def _five(tiny, **changes):
+    return [tiny(seed=seed, lr_g=1e-3 * (seed + 1), **changes) for seed in range(5)]
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9, "penalty": "wgan_gp"}, {"dataset": "digits"}], ids=str)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_blocks_equal_one_block(tiny, in_blocks, size, changes):
+    configs = _five(tiny, **changes)
+    one, many = in_blocks(5, configs).train(10), in_blocks(size, configs).train(10)
+    assert (len(one.member(0)[0]), len(many.member(0)[0])) == (5, size)
+    for member in range(5):
+        torch.testing.assert_close(many.sample(16, member), one.sample(16, member), rtol=1e-4, atol=1e-5)
+    rows = [np.stack([row for _, row in trainer.history]) for trainer in (one, many)]
+    np.testing.assert_allclose(*rows, rtol=1e-3, atol=1e-5)
+
+
+def test_members_share_out_over_the_cores(tiny, monkeypatch):
+    monkeypatch.setattr(trainer_module, "cores", lambda: 3)
+    assert len(Trainer([tiny(seed=seed) for seed in range(7)]).member(0)[0]) == 3
+
+
+def test_large_layers_make_small_blocks(tiny, monkeypatch):
+    monkeypatch.setattr(trainer_module, "cores", lambda: 1)
+    configs = [tiny(seed=seed) for seed in range(8)]
+    assert len(Trainer(configs).member(0)[0]) == 8
+    monkeypatch.setattr(trainer_module, "BLOCK_BYTES", 2 * 4 * 8 * 8)  # two members of batch 8 and width 8
+    assert len(Trainer(configs).member(0)[0]) == 2
+
+
+def test_resumed_equals_unbroken_in_blocks_of_two(tiny, in_blocks, path):
+    configs = _five(tiny, ema_decay=0.9)
+    whole, first, second = (in_blocks(2, configs) for _ in range(3))
+    write_checkpoint(path, first.train(7).state_dict())
+    second.load_state_dict(read_checkpoint(path))
+    _assert_same_state(second.train(5), whole.train(12))
+
+
+def test_a_state_goes_from_some_blocks_to_others(tiny, in_blocks):
+    """As a run does that is resumed on a machine with more cores."""
+    configs = _five(tiny)
+    first = in_blocks(2, configs).train(5)
+    second = in_blocks(3, configs)
+    second.load_state_dict(first.state_dict())
+    for member in range(5):
+        torch.testing.assert_close(second.sample(8, member), first.sample(8, member), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(second.train(5).sample(8, 4), first.train(5).sample(8, 4), rtol=1e-3, atol=1e-4)
+
+
+def test_the_same_blocks_give_the_same_bits(tiny, in_blocks):
+    _assert_same_state(in_blocks(2, _five(tiny)).train(20), in_blocks(2, _five(tiny)).train(20))
+
+
+def test_a_value_set_reaches_every_block(tiny, in_blocks):
+    trainer = in_blocks(2, _five(tiny)).train(2)
+    trainer.set_value("lr_g", 0.0)
+    before = trainer.generate_all(torch.ones(4, 4))
+    assert torch.equal(trainer.train(2).generate_all(torch.ones(4, 4)), before)
+
+
+@pytest.mark.parametrize("block", [0, 1, 2])
+def test_what_goes_wrong_in_a_block_reaches_the_caller(tiny, in_blocks, block):
+    trainer = in_blocks(2, _five(tiny))
+
+    def fail():
+        raise ZeroDivisionError("in a block")
+
+    trainer._blocks[block].step = fail
+    with pytest.raises(ZeroDivisionError, match="in a block"):
+        trainer.step()
+
+
+def test_a_member_that_diverges_in_another_block_is_known_by_its_number(tiny, in_blocks, doomed):
+    sane = doomed.but(lr_g=1e-5, lr_d=1e-5)
+    configs = [sane, sane.but(seed=1), sane.but(seed=2), doomed.but(seed=3)]
+    assert in_blocks(2, configs, tolerant=True).train().diverged.keys() == {3}
+
+
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_weights_that_are_not_finite_are_known_by_their_members_number(tiny, in_blocks, tolerant):
+    trainer = in_blocks(2, _five(tiny), tolerant=tolerant)
+    state = trainer.state_dict()
+    state["tensors"]["discriminator.head.logit.weight"][3] = math.nan
+    trainer.load_state_dict(state)
+    if tolerant:
+        trainer.check_weights()
+        assert trainer.diverged == {3: 0}
+    else:
+        with pytest.raises(DivergedError) as caught:
+            trainer.check_weights()
+        assert caught.value.member == 3
+
+
+# Looking at all members
+
+
+def test_samples_of_all_members_are_those_of_each(tiny, in_blocks):
+    trainer = in_blocks(2, _five(tiny)).train(3)
+    latents = torch.randn(7, 4)
+    found = trainer.generate_all(latents)
+    assert found.shape == (5, 7, 2)
+    for member in range(5):
+        assert torch.equal(found[member], trainer.generate(latents, member))
+
+
+def test_a_measure_has_a_number_for_each_member(tiny, in_blocks):
+    configs = _five(tiny)
+    trainer = in_blocks(2, configs).train(3)
+    found = trainer.measure(200)
+    assert found["counts"].shape == (5, 8)
+    for member in (0, 4):
+        alone = Trainer(configs[member]).train(3).measure(200)
+        torch.testing.assert_close(found["diversity"][member], alone["diversity"][0], rtol=1e-3, atol=1e-4)
+
+
+def test_a_measure_is_of_the_names_that_were_asked_for(tiny):
+    found = Trainer(tiny()).measure(200, names=("diversity", "kid"))
+    assert found.keys() == {"diversity", "counts", "nearest"}
+
+
+def test_points_need_no_judge(tiny):
+    assert Trainer(tiny()).teach(0.0) == 1.0
+
+
+def test_classes_are_measured_from_when_the_judge_has_learnt(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "LEAST_STEPS", 20)
+    trainer = Trainer(tiny(dataset="digits"), data_folder=tmp_path)
+    assert trainer.measure(64)["held"].isnan().all()
+    assert trainer.teach(float("inf")) == 1.0
+    assert trainer.measure(64)["held"].isfinite().all()
+
+
+def test_teaching_stops_when_its_time_is_up(tiny, tmp_path):
+    trainer = Trainer(tiny(dataset="digits"), data_folder=tmp_path)
+    assert trainer.teach(0.0) < 1
+    assert not trainer.judge.ready

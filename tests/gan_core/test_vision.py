@@ -1,7 +1,6 @@
 import os
 
 import pytest
-import torch
 
 from gan_core import vision
 
@@ -26,10 +25,6 @@ def test_data_sets_name_their_mirrors_and_checksums(name):
     assert all(len(md5) == 32 for _, md5 in source.resources)
 
 
-def test_make_grid_works():
-    assert vision.make_grid(torch.zeros(4, 1, 2, 2), nrow=2, padding=1).shape == (3, 7, 7)
-
-
 @pytest.fixture
 def import_beside(tmp_path, spawn):
     """Imports gan_core.vision in a new process beside a torchvision that begins so."""
@@ -39,7 +34,6 @@ def import_beside(tmp_path, spawn):
         package.mkdir()
         (package / "__init__.py").write_text(beginning)
         (package / "datasets.py").write_text("class MNIST: pass\nclass FashionMNIST: pass\nclass KMNIST: pass\n")
-        (package / "utils.py").write_text("def make_grid(): pass\n")
         path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
         process = spawn("-c", "import gan_core.vision as v; print(v.torchvision.__file__)", env={"PYTHONPATH": path})
         out, errors = process.communicate(timeout=60)

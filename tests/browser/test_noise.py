@@ -1,0 +1,95 @@
+"""The latent page's noise plane, classes and style mixing as a person uses them."""
+
+import pytest
+from driving import until
+from playwright.sync_api import Page, expect
+
+from gan_core import GANConfig, Runner, RunStore
+
+POINTS = GANConfig(dataset="ring8", latent_dim=2, width=8, batch_size=16, steps=20)
+DIGITS = GANConfig(dataset="digits", network="dcgan", width=8, latent_dim=8, batch_size=16, steps=10, conditional="projection")
+STYLE = GANConfig(dataset="digits", network="style", width=4, latent_dim=8, batch_size=16, steps=5)
+
+
+@pytest.fixture
+def opened(server, tabs):
+    """Trains a config for a moment, and opens the latent page on it with a query."""
+
+    def open_page(config: GANConfig, query: str, **how) -> Page:
+        runner = Runner(RunStore(server.folder / "runs"))
+        run = runner.start(config)
+        runner.wait(run, 60)
+        runner.shutdown()
+        return tabs(f"{server.url}latent?run={run}{query}", **how)
+
+    return open_page
+
+
+def point(page: Page, name: str, across: float, down: float) -> None:
+    box = page.locator(f"canvas.{name}").bounding_box()
+    page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+
+
+def test_noise_and_where_it_lands_follow_each_other(opened):
+    page = opened(POINTS, "&tool=noise")
+    sheet = page.locator(".sheet")
+    expect(sheet).to_have_attribute("data-place", "16.00 16.00")
+    landing = sheet.get_attribute("data-landing")
+    point(page, "noise", 0.99, 0.01)  # up and to the right
+    expect(sheet).to_have_attribute("data-place", "31.00 31.00")
+    assert sheet.get_attribute("data-landing") != landing
+    point(page, "data", 0.5, 0.5)  # a point of the lattice is the nearest
+    until(lambda: sheet.get_attribute("data-place") != "31.00 31.00")
+    assert all(float(v).is_integer() for v in sheet.get_attribute("data-place").split())
+    page.locator("canvas.noise").focus()
+    before = [float(v) for v in sheet.get_attribute("data-place").split()]
+    page.keyboard.press("ArrowLeft" if before[0] else "ArrowRight")
+    moved = before[0] - 1 if before[0] else 1
+    expect(sheet).to_have_attribute("data-place", f"{moved:.2f} {before[1]:.2f}")
+    expect(page.locator(".where")).to_contain_text("lands at")
+
+
+def test_the_colour_is_chosen_and_in_the_address(opened):
+    page = opened(POINTS, "&tool=noise")
+    sheet, legend = page.locator(".sheet"), page.locator(".legend")
+    expect(legend).to_contain_text("turned over")
+    painted = page.locator("canvas.noise").evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_role("radio", name="Density", exact=True).click()
+    expect(sheet).to_have_attribute("data-tint", "density")
+    expect(legend).not_to_contain_text("turned over")
+    until(lambda: "tint=density" in page.url)
+    assert page.locator("canvas.noise").evaluate("(canvas) => canvas.toDataURL()") != painted
+
+
+def test_islands_are_a_sentence(opened):
+    page = opened(POINTS.but(latent="mixture"), "&tool=noise")
+    expect(page.get_by_text("noise in islands")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_classes_in_columns_and_the_way_between_two(opened):
+    page = opened(DIGITS, "&tool=classes", width=420)
+    table = page.locator(".table")
+    expect(table).to_have_attribute("data-columns", "10")
+    page.locator("canvas.cells").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(table).to_have_attribute("data-cell", "11")
+    expect(page.locator(".where")).to_have_text("Class 1, seed 1")
+    page.get_by_role("radio", name="Between two", exact=True).click()
+    expect(table).to_have_attribute("data-columns", "9")
+    expect(page.locator(".where")).to_contain_text("from class 0 to class 1, seed 1")
+
+
+def test_styles_are_mixed_at_the_chosen_layer(opened):
+    page = opened(STYLE, "&tool=mix")
+    table = page.locator(".table")
+    expect(table).to_have_attribute("data-rows", "6")
+    expect(page.locator(".caption")).to_contain_text("The style of layers 1 to 2 is")
+    point(page, "cells", 0.99, 0.99)
+    expect(page.locator(".where")).to_have_text("Coarse styles of seed 5, fine styles of seed 105")
+    crossover = page.get_by_role("spinbutton", name="Layers from the left")
+    crossover.fill("1")
+    crossover.press("Enter")
+    expect(page.locator(".caption")).to_contain_text("The style of layer 1 is")
+    until(lambda: "crossover=1" in page.url)

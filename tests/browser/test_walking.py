@@ -1,0 +1,92 @@
+"""The latent page as a person uses it: walk, plane, and the address that says it all."""
+
+import io
+
+import pytest
+from driving import until
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from gan_core import GANConfig
+
+DIGITS = GANConfig(dataset="digits", network="dcgan", width=8, latent_dim=8, batch_size=16, steps=20, ema_decay=0.9)
+
+
+@pytest.fixture
+def digits(server, tabs):
+    """A short run on digits, and the latent page opened on it with a query."""
+    run = server.store.create([DIGITS])
+    server.store.update(run, status="interrupted")
+    page = tabs(f"{server.url}?run={run}")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    until(lambda: server.store.get(run).status == "finished")
+
+    def go(query: str = "") -> Page:
+        page.goto(f"{server.url}latent?run={run}{query}")
+        return page
+
+    return go
+
+
+def field(page: Page, name: str):
+    return page.get_by_role("textbox", name=name, exact=True)
+
+
+def choose(page: Page, name: str) -> None:
+    page.get_by_role("radio", name=name, exact=True).click()
+
+
+def test_both_ways_play_side_by_side_and_are_saved(digits):
+    page = digits("&way=both&frames=8&ends=3")
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-ways", "2")
+    expect(player).to_have_attribute("data-frames", "24")  # three legs of eight, round
+    page.locator("canvas.lengths").click(position={"x": 5, "y": 40})
+    expect(player).to_have_attribute("data-frame", "0")
+    player.get_by_text("Save", exact=True).click()
+    with page.expect_download() as download:
+        player.get_by_text("GIF", exact=True).click()
+    film = Image.open(io.BytesIO(download.value.path().read_bytes()))
+    assert (film.format, film.n_frames) == ("GIF", 24)
+
+
+def test_the_plane_follows_the_pointer_and_the_keys(digits):
+    page = digits("&tool=plane&cells=8")
+    plane, chart = page.locator(".plane"), page.locator("canvas.map")
+    expect(plane).to_have_attribute("data-cell", "36")  # the middle
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    expect(plane).to_have_attribute("data-cell", "0")
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(plane).to_have_attribute("data-cell", "9")
+    expect(page.locator(".where")).to_contain_text("Column 2, row 2. Score")
+
+
+def test_what_is_on_the_screen_is_in_the_address_and_comes_back(digits):
+    page = digits()
+    expect(page.locator(".player")).to_be_visible()
+    choose(page, "Plane")
+    expect(page.locator(".plane")).to_be_visible()
+    choose(page, "Straight")
+    field(page, "A, top left").fill("5-6")
+    field(page, "A, top left").press("Enter")
+    until(lambda: {"a=5-6", "bend=lerp", "tool=plane"} <= set(page.evaluate("location.search").lstrip("?").split("&")))
+    page.wait_for_timeout(500)  # the new plane has come
+    shown = page.locator("canvas.large").evaluate("(canvas) => canvas.toDataURL()")
+    page.reload()
+    expect(field(page, "A, top left")).to_have_value("5-6")
+    expect(page.locator(".plane")).to_have_attribute("data-cell", "136")
+    assert page.locator("canvas.large").evaluate("(canvas) => canvas.toDataURL()") == shown
+
+
+def test_nonsense_in_the_address_and_in_a_field_is_a_sentence(digits):
+    page = digits("&a=what&cells=1000")
+    expect(page.locator(".player")).to_be_visible()
+    expect(page.get_by_text("Not all of the link was used")).to_be_visible()
+    field(page, "A").fill("seven")
+    field(page, "A").press("Enter")
+    expect(page.get_by_text("is no spot")).to_be_visible()
+    expect(field(page, "A")).to_have_value("0")
+    expect(page.get_by_test_id("stException")).to_have_count(0)

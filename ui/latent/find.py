@@ -1,0 +1,360 @@
+"""The latent of a given sample: what to look for, the search, and what it found."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from gan_core import DataError
+from gan_core.album import ENDINGS, UPLOAD_LIMIT, Fitted, fit_image
+from gan_core.draws import seeded
+from gan_core.explorer import Inversion
+from gan_core.frames import extent, pack, png_grid
+from ui import live, shell
+from ui.latent.choice import Form, real, whole, word
+from ui.latent.searches import SEARCHES, Search
+from ui.latent.spots import written
+from ui.latent.tool import Answer, Ask, Tool
+from ui.palette import PALETTE
+from ui.text import significant
+
+LETTERS = ("a", "b", "c", "d")  # fields that a found latent can go into
+POINTS = 600  # of a cloud
+ABOUT = 1.2  # times the least error counts as about as near
+FAR = 1000.0  # no point of any data set lies further out
+STATES = {
+    "waiting": "Waiting for other searches",
+    "searching": "Searching",
+    "done": "Found",
+    "stopped": "Stopped",
+    "failed": "Failed",
+}
+FIELDS = {
+    "target": word("data", ("data", "image", "drawing", "place")),
+    "item": whole(0, 0, 10**9),
+    "px": real(0.0, -FAR, FAR),
+    "py": real(0.0, -FAR, FAR),
+    "starts": word(8, (1, 4, 8, 16, 32)),
+    "descent": word(300, (100, 300, 1000)),
+    "any": word("no", ("no", "yes")),
+}
+_PAPER = live.mount("paper")
+
+
+@dataclass
+class Finding:
+    """What of this tool no address holds: the tab that searches, and images of its own."""
+
+    tab: str = field(default_factory=lambda: secrets.token_hex(8))
+    image: tuple[str, bytes] | None = None  # name and content of a file
+    problem: str = ""  # of the last file
+    files: int = 0
+    drawing: bytes = b""  # of a square, grey, row by row
+
+
+def _mine(ask: Ask) -> Finding:
+    return ask.values.setdefault("finding", Finding())
+
+
+def controls(form: Form, ask: Ask) -> None:
+    mine = _mine(ask)
+    images = len(ask.explorer.shape) == 3
+    sources = {"data": "Data set", "image": "Upload", "drawing": "Draw"} if images else {"data": "Data set", "place": "Place"}
+    form.segments("target", "Look for", sources, "What the generator shall make. The search finds the noise of which it does.")
+    source = _source(ask)
+    if source == "data":
+        last = len(ask.explorer.data.x) - 1
+        what = "Image" if images else "Point"
+        form.number("item", f"{what} of the data, 0 to {last}", 0, last, "Its number in the data set this run was trained on.")
+    elif source == "place":
+        left, right = st.columns(2)
+        with left:
+            form.number("px", "x", -FAR, FAR, "The place that the generator shall hit.")
+        with right:
+            form.number("py", "y", -FAR, FAR, "The place that the generator shall hit.")
+    elif source == "image":
+        _upload(mine, ask)
+    else:
+        _draw(mine, ask)
+    form.segments(
+        "starts",
+        "Starts",
+        {n: str(n) for n in (1, 4, 8, 16, 32)},
+        "The search goes downhill, and may end in a hollow that is not the deepest. From several starts it finds a better one.",
+    )
+    form.segments("descent", "Steps", {n: str(n) for n in (100, 300, 1000)}, "How far each start goes. More take longer.")
+    if ask.explorer.classes and ask.space == "z":
+        words = {"no": "The chosen one", "yes": "Any"}
+        form.segments("any", "Class to look in", words, "With any class, the starts are spread over all of them.")
+    search = _search(ask)
+    if search is not None and search.is_live:
+        st.button(
+            "Stop", icon=":material/stop:", key="find_stop", on_click=search.stop, help="Ends it with what there is so far."
+        )
+    else:
+        st.button(
+            "Find",
+            icon=":material/search:",
+            type="primary",
+            key="find_start",
+            on_click=_begin,
+            args=(ask,),
+            disabled=target(ask) is None,
+            help="Starts the search. It goes on while you look at something else on this page.",
+        )
+    found = search.found if search is not None and not search.is_live else None
+    st.caption("Go on from it with the other tools: use it as")
+    with st.container(horizontal=True):
+        for letter in LETTERS:
+            st.button(
+                letter.upper(),
+                key=f"find_use_{letter}",
+                disabled=found is None,
+                on_click=_use,
+                args=(form, ask, found, letter),
+                help=f"Puts the latent that was found into the field {letter.upper()}.",
+            )
+    if letters := [letter for letter in LETTERS if found is not None and ask.values[letter] == written(found.latent)]:
+        names = " and ".join(letter.upper() for letter in letters)
+        st.caption(f":material/check: {names} {'is' if len(letters) == 1 else 'are'} now what was found. Choose another tool.")
+
+
+def _use(form: Form, ask: Ask, found: Inversion, letter: str) -> None:
+    """A found latent becomes a spot, seen as it was found: in its space, with its class, not truncated."""
+    changes: dict[str, Any] = {letter: written(found.latent), "space": ask.space, "psi": 1.0}
+    if found.label is not None and ask.space == "z":
+        changes["label"] = found.label
+    form.put(changes)
+
+
+# What to look for
+
+
+def _source(ask: Ask) -> str:
+    chosen, images = ask.values["target"], len(ask.explorer.shape) == 3
+    return chosen if chosen in (("data", "image", "drawing") if images else ("data", "place")) else "data"
+
+
+def target(ask: Ask) -> Tensor | None:
+    """What is looked for, in the shape of a sample; None where it has not been handed in yet."""
+    source, mine, shape = _source(ask), _mine(ask), ask.explorer.shape
+    if source == "data":
+        x = ask.explorer.data.x
+        return x[min(ask.values["item"], len(x) - 1)].cpu()
+    if source == "place":
+        return torch.tensor([ask.values["px"], ask.values["py"]])
+    if source == "image":
+        fitted = _fitted(mine, ask)
+        return None if fitted is None else fitted.pixels
+    if not any(mine.drawing):
+        return None
+    side = round(len(mine.drawing) ** 0.5)
+    pixels = torch.from_numpy(np.frombuffer(mine.drawing, np.uint8).astype(np.float32)).reshape(1, 1, side, side) / 127.5 - 1
+    if side != shape[1]:  # drawn for another run
+        pixels = torch.nn.functional.interpolate(pixels, shape[1:], mode="bilinear", antialias=True)
+    return pixels[0].expand(shape)
+
+
+@lru_cache(maxsize=4)
+def _fit(content: bytes, size: int, channels: int) -> Fitted:
+    return fit_image(content, size, channels)
+
+
+def _fitted(mine: Finding, ask: Ask) -> Fitted | None:
+    if mine.image is None:
+        return None
+    channels, size, _ = ask.explorer.shape
+    return _fit(mine.image[1], size, channels)  # it has been read once already
+
+
+def _upload(mine: Finding, ask: Ask) -> None:
+    key = f"find_file_{mine.files}"
+    st.file_uploader(
+        "An image",
+        type=[ending.removeprefix(".") for ending in sorted(ENDINGS)],
+        max_upload_size=UPLOAD_LIMIT // 2**20,
+        key=key,
+        on_change=_handed_in,
+        args=(mine, ask, key),
+        help="Its middle square is scaled to the size of the generator's images. It stays in this tab.",
+    )
+    if mine.problem:
+        st.error(f":small[{shell.plain(mine.problem)}]")  # the form is narrow
+    elif fitted := _fitted(mine, ask):
+        st.caption(shell.plain(f"{mine.image[0]}: {' '.join(fitted.notes) or 'taken as it is.'}"))
+
+
+def _handed_in(mine: Finding, ask: Ask, key: str) -> None:
+    """A file has arrived: it is what is looked for, or a sentence says why not."""
+    file = st.session_state.get(key)
+    if file is None:
+        return
+    mine.files += 1  # a new, empty place: the file is read
+    channels, size, _ = ask.explorer.shape
+    try:
+        _fit(file.getvalue(), size, channels)
+    except DataError as error:
+        mine.image, mine.problem = None, f"{file.name}: {error}"
+        return
+    mine.image, mine.problem = (file.name, file.getvalue()), ""
+
+
+def _draw(mine: Finding, ask: Ask) -> None:
+    size = ask.explorer.shape[1]
+    pixels = np.frombuffer(mine.drawing, np.uint8) if len(mine.drawing) == size * size else np.zeros(size * size, np.uint8)
+    _PAPER(
+        data=pack({"size": size, "palette": PALETTE}, {"pixels": pixels}),
+        key=f"find_paper_{size}",
+        on_drawn_change=lambda: _drawn(mine, size),
+    )
+
+
+def _drawn(mine: Finding, size: int) -> None:
+    """Take over a drawing that has just arrived: base64 of its values, row by row."""
+    text = getattr(st.session_state.get(f"find_paper_{size}"), "drawn", None)
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError):
+        return
+    if len(content) == size * size:
+        mine.drawing = content
+
+
+# The search
+
+
+def _key(ask: Ask, wanted: Tensor) -> str:
+    """What is asked, but for the step while it is the last one: a run that trains on shall not end a search."""
+    values = ask.values
+    label = ask.label if values["any"] == "no" else "any"
+    asked = (ask.run, values["step"], values["member"], values["weights"], ask.space, label, values["starts"], values["descent"])
+    return hashlib.blake2b(repr(asked).encode() + wanted.contiguous().numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def _search(ask: Ask) -> Search | None:
+    wanted = target(ask)
+    return SEARCHES.get(_mine(ask).tab, "" if wanted is None else _key(ask, wanted))
+
+
+def _begin(ask: Ask) -> None:
+    wanted = target(ask)
+    if wanted is None:
+        return
+    explorer, space, values = ask.explorer, ask.space, dict(ask.values)
+    label = None if values["any"] == "yes" or space == "w" else ask.label
+
+    def work(progress: Callable[[float, float], None], stop: Callable[[], bool]) -> Inversion:
+        return explorer.invert(
+            wanted, space, starts=values["starts"], steps=values["descent"], label=label, progress=progress, stop=stop
+        )
+
+    with shell.attempt():
+        SEARCHES.start(_mine(ask).tab, _key(ask, wanted), work)
+
+
+def busy(ask: Ask) -> bool:
+    """Whether the answer is still on its way."""
+    search = _search(ask)
+    return search is not None and search.is_live
+
+
+# What the view draws
+
+
+def answer(ask: Ask) -> Answer:
+    wanted, search, explorer = target(ask), _search(ask), ask.explorer
+    images = len(explorer.shape) == 3
+    header: dict[str, Any] = {"kind": "images" if images else "points", "unit": " %" if images else "", "state": "none"}
+    header |= {
+        "label": "Ready" if wanted is not None else "Nothing to look for yet",
+        "share": 0.0,
+        "caption": _waiting(ask, wanted),
+    }
+    arrays: dict[str, np.ndarray | bytes] = {"course": np.zeros(0, np.float32)}
+    if not images:
+        arrays |= _clouds(ask)
+        header |= {"extent": extent(explorer.data), "step": ask.step}
+    key = "none" if wanted is None else _key(ask, wanted)
+    if wanted is not None:
+        arrays["target"] = png_grid(wanted[None], 1) if images else wanted.numpy()
+        header["size"] = wanted.shape[-1]
+    if search is not None:
+        search.look()
+        state = search.state  # before what it found
+        header |= {"state": state, "label": STATES[state], "share": search.share}
+        header["caption"] = search.problem or f"Searching from {ask.values['starts']} starts."
+        arrays["course"] = _off(np.array(search.course, np.float32), images)
+        if search.found is not None and not search.is_live:
+            key += "!"
+            _tell(search, search.found, wanted, header, arrays)
+        elif state == "stopped":
+            header["caption"] = "It was stopped before its first step."
+    return {**header, "key": f"{key}{ask.step if not images else ''}"}, arrays
+
+
+def _off(errors: np.ndarray, images: bool) -> np.ndarray:
+    """Mean squared differences (N,) as % of the way from black to white, or as distances of points."""
+    return np.sqrt(errors) * 50 if images else np.sqrt(2 * errors)
+
+
+def _waiting(ask: Ask, wanted: Tensor | None) -> str:
+    if wanted is not None:
+        return "Press Find: the noise is sought of which the generator makes this, as nearly as it can."
+    if _source(ask) == "drawing":
+        return "Draw on the black square with the mouse, a pen or a finger."
+    return "Upload an image that the generator shall make."
+
+
+def _tell(search: Search, found: Inversion, wanted: Tensor, header: dict[str, Any], arrays: dict) -> None:
+    """What was found: pictures, errors, and a sentence."""
+    order = found.errors.argsort()
+    errors = arrays["errors"] = _off(found.errors[order].numpy(), wanted.dim() > 1)
+    taken = f"{found.steps} steps, {search.seconds:.1f} s"
+    if wanted.dim() == 1:
+        arrays["made"] = found.reconstruction.numpy()
+        header["caption"] = f"The generator comes as near as {significant(float(errors[0]))} to the place ({taken})."
+    else:
+        apart = (found.reconstruction - wanted).abs().mean(0)  # (H, W)
+        most = float(apart.max())
+        arrays["made"] = png_grid(found.reconstruction[None].clamp(-1, 1), 1)
+        arrays["apart"] = (apart / max(most, 1e-6) * 255).round().byte().numpy()
+        header["most"] = most
+        header["caption"] = (
+            f"A pixel is off by {significant(float(errors[0]))} % of the way from black to white, as a root mean square "
+            f"({taken})."
+        )
+    others, near = len(errors) - 1, int((errors <= ABOUT * errors[0]).sum()) - 1
+    if others:
+        how_many = {0: "none", others: "all"}.get(near, near)
+        header["caption"] += f" Of the {others} other starts {how_many} ended about as near."
+    if found.label is not None:
+        header["caption"] += f" It was made as class {found.label}."
+
+
+def _clouds(ask: Ask) -> dict[str, np.ndarray]:
+    """Generated and real points (N, 2)."""
+    explorer = ask.explorer
+    rows = torch.randint(len(explorer.data.x), (POINTS,), generator=seeded(0, "view"))
+    fake = explorer.images(explorer.sample(POINTS, seed=1), labels=ask.labels(POINTS))
+    return {"fake": fake.numpy(), "real": explorer.data.x[rows].cpu().numpy()}
+
+
+FIND = Tool(
+    "Find",
+    "The noise of which the generator makes an image of yours, or one of the data.",
+    "find",
+    FIELDS,
+    controls,
+    answer,
+    busy=busy,
+)

@@ -1,0 +1,115 @@
+"""A way from one spot to another, as a film."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from gan_core import RunError
+from gan_core.draws import seeded
+from gan_core.frames import extent, pack, png_grid
+from gan_core.latent import PATHS, path, step_lengths
+from gan_core.latents import LATENTS
+from ui import movie
+from ui.latent.choice import Form, place, whole, word
+from ui.latent.tool import Answer, Ask, Tool, sheet
+
+WAYS = {"slerp": "Around", "lerp": "Straight"}
+ENDS = ("a", "b", "c", "d")
+POINTS = 600  # of a cloud
+
+FIELDS = {
+    **{name: place(k) for k, name in enumerate(ENDS)},
+    "ends": word(2, (2, 3, 4)),
+    "way": word("slerp", (*PATHS, "both")),
+    "frames": whole(24, 4, 64),
+}
+
+
+def controls(form: Form, ask: Ask) -> None:
+    form.segments(
+        "ends",
+        "End points",
+        {2: "2", 3: "3", 4: "4"},
+        "Two: from one to the other. Three or four: a round trip through all of them.",
+    )
+    names = ENDS[: form.values["ends"]]
+    form.places(names, tuple(name.upper() for name in names))
+    st.button(
+        "Other end points",
+        icon=":material/casino:",
+        on_click=lambda: form.put({name: str(others(form.values) + k) for k, name in enumerate(ENDS)}),
+    )
+    form.segments(
+        "way",
+        "Way",
+        {**WAYS, "both": "Both"},
+        "Noise vectors of many dimensions all have about the same length. Around the sphere (slerp) every point on the way "
+        "has it too; a straight line (lerp) cuts through the middle, where the generator was never trained.",
+    )
+    form.slide("frames", "Frames for each leg", 4, 64, 4, "More of them show smaller steps.")
+
+
+def others(values: dict[str, Any]) -> int:
+    """The first seed after those that are there."""
+    return max([int(values[name]) for name in ENDS if values[name].isdecimal()], default=-1) + 1
+
+
+def along(ask: Ask) -> list[tuple[str, Tensor]]:
+    """The samples (N, ...) of each way."""
+    ends, way = ask.latents(*ENDS[: ask.values["ends"]]), ask.values["way"]
+    return [(kind, ask.images(path(ends, ask.values["frames"], kind))) for kind in PATHS if way in (kind, "both")]
+
+
+def answer(ask: Ask) -> Answer:
+    ways, explorer = along(ask), ask.explorer
+    header: dict[str, Any] = {"frames": len(ways[0][1]), "ways": [WAYS[kind] for kind, _ in ways]}
+    arrays = {f"lengths{k}": step_lengths(samples).numpy() for k, (_, samples) in enumerate(ways)}
+    if len(explorer.shape) == 3:
+        header["caption"] = (
+            "The strip shows frames along the way; a click jumps there. Below it, how much each step changes the pixels: "
+            "a peak is a jump."
+        )
+        for k, (_, samples) in enumerate(ways):
+            place, arrays[f"sheet{k}"] = sheet(samples)
+            header |= place
+        return {**header, "kind": "images"}, arrays
+    cloud = explorer.images(explorer.sample(POINTS, seed=1), labels=ask.labels(POINTS))
+    real = explorer.data.x[torch.randint(len(explorer.data.x), (POINTS,), generator=seeded(0, "view"))]
+    header |= {"kind": "points", "extent": extent(explorer.data), "step": ask.step, "caption": _caption(ask)}
+    paths = {f"path{k}": samples.numpy() for k, (_, samples) in enumerate(ways)}
+    return header, arrays | paths | {"fake": cloud.numpy(), "real": real.cpu().numpy()}
+
+
+def _caption(ask: Ask) -> str:
+    words = "The line is the way of one sample while its noise vector moves; below, how far it goes at each step. "
+    if LATENTS[ask.explorer.config.latent].islands:
+        return words + "Between the islands of this noise it leaves what the generator was trained on."
+    return words + "Between modes it crosses empty space: a connected noise space has a connected image."
+
+
+def exported(ask: Ask, kind: str) -> bytes:
+    """The way as a file, both ways side by side: one of `movie.KINDS`.
+
+    Raises:
+        RunError: there is no such kind.
+    """
+    if kind not in movie.KINDS:
+        raise RunError(f"A way cannot be saved as {kind}. Choose one of: {', '.join(movie.KINDS)}.")
+    ways = along(ask)
+    if len(ask.explorer.shape) == 3:
+        frames = [png_grid(torch.stack(images), len(images)) for images in zip(*(made for _, made in ways), strict=True)]
+        pictures = [pack({"kind": "images", "step": k + 1}, {"png": frame}) for k, frame in enumerate(frames)]
+        return movie.KINDS[kind].make([movie.draw(picture, word="Frame") for picture in pictures])
+    real, x = ask.explorer.data.x[:POINTS].cpu().numpy(), extent(ask.explorer.data)
+    pictures = []
+    for k, points in enumerate(zip(*(made.numpy() for _, made in ways), strict=True)):
+        pictures.append(pack({"kind": "points", "step": k + 1, "extent": x}, {"fake": np.stack(points)}))
+    return movie.KINDS[kind].make([movie.draw(picture, real, "Frame") for picture in pictures])
+
+
+WALK = Tool("Walk", "From one noise vector to another, as a film.", "strip", FIELDS, controls, answer)
