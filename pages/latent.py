@@ -161,3 +161,4 @@ with shell.guarded():
     with right:
         show(ask, tool, listeners(values["tool"], form, ask))
     follow(run.id, values)
+    form.told()

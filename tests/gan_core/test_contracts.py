@@ -74,6 +74,15 @@ def _name(value):
 each = pytest.mark.parametrize("config", TABLE, ids=_name)
 
 
+def steady(config):
+    """The config with plain descent where some weight's gradient is 0 but for rounding, which Adam would magnify to full steps.
+
+    A relativistic loss knows only differences of logits, and minibatch discrimination only differences of its features, so that
+    neither depends on the bias.
+    """
+    return config.but(optimizer="sgd") if config.loss == "relativistic" or config.minibatch_discrimination else config
+
+
 @lru_cache(maxsize=256)
 def _one_step(config):
     """To look at, not to train."""
@@ -182,7 +191,7 @@ def _assert_members_equal_singles(configs, steps=4):
 
 @pytest.mark.parametrize("config", WITH_MEMBERS, ids=_name)
 def test_members_equal_single_runs(config):
-    _assert_members_equal_singles([config.but(seed=k) for k in range(3)])
+    _assert_members_equal_singles([steady(config).but(seed=k) for k in range(3)])
 
 
 VALUES = {  # three values of each field that may differ between members

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_contracts import TABLE, TINY, _name
+from test_contracts import TABLE, TINY, _name, steady
 from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
@@ -84,13 +84,10 @@ LIKELIHOOD = {"network": "pixelcnn", "dataset": "digits", "levels": 3, "width": 
 def _made_equal(config):
     """The config with what cannot be compared weight for weight taken away.
 
-    A share of weights is drawn in another order, so all are reset. The bias of minibatch discrimination has the gradient 0, of
-    which Adam would magnify the rounding.
+    A share of weights is drawn in another order, so all are reset.
     """
     changes = {"reset_fraction": 1.0} if config.reset_every else {}
-    if config.minibatch_discrimination:
-        changes["optimizer"] = "sgd"
-    return config.but(steps=STEPS, device="cpu", **changes)
+    return steady(config).but(steps=STEPS, device="cpu", **changes)
 
 
 def _configs():

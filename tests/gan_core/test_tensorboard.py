@@ -134,12 +134,17 @@ def test_each_member_has_a_folder_of_its_own(trained, tmp_path):
         assert np.float32(last) == values[-1, STATS.index("loss_g"), 0 if name.endswith("3") else 1]
 
 
-def test_what_is_written_bit_by_bit_has_each_step_once(store, runner, tmp_path, endless, under_way, status):
-    run = runner.start(endless)
-    under_way(run)
+def test_what_is_written_bit_by_bit_has_each_step_once(store, runner, tmp_path, endless, wait_until, status):
+    run = runner.start(endless.but(steps=100_000))  # the curves have a point every 50 steps
+
+    def points():
+        return len(store.series(run, "train")[0])
+
+    wait_until(points)
     with EventFiles(store, run, tmp_path / "logs") as files:
         files.update()
-        under_way(run, store.get(run).step)
+        first = points()
+        wait_until(lambda: points() > first)
         runner.send(run, "stop")
         status(run, "stopped")
         files.finish()

@@ -108,26 +108,33 @@ class Form:
     def _shown(self, name: str, value: Any) -> dict[str, Any]:
         """What binds a widget to its value, which is to be its default too.
 
-        Set through the session alone a value is lost when another run of the page overtakes the first one that drew the
-        widget: the browser then reports an empty one. A value that comes from elsewhere makes a new widget, by a new key.
+        A run of the page that is overtaken by the next one reaches the browser in part or not at all. Without a default a
+        new widget would then be empty, and say so at the next click; and one whose value came from elsewhere would say the
+        old one, which does not count until a run has come to its end.
         """
-        key = self._key(name)
-        if st.session_state.get(key, value) != value:
-            renewed = st.session_state["latent_renewed"]
-            renewed[name] = renewed.get(name, 0) + 1
-            key = self._key(name)
+        key = f"latent_{name}"
+        before = st.session_state.get(key, value)
+        if before != value:  # only then: what is being typed is not to be overwritten
+            st.session_state[key] = value
+            self._untold().setdefault(key, before)
         return {"key": key, "on_change": self._taken(name, key)}
 
-    def _key(self, name: str) -> str:
-        return f"latent_{name}_{st.session_state.setdefault('latent_renewed', {}).get(name, 0)}"
+    @staticmethod
+    def _untold() -> dict[str, Any]:
+        """What the browser may still show for a value that came from elsewhere, by the widget's key."""
+        return st.session_state.setdefault("latent_untold", {})
+
+    def told(self) -> None:
+        """The run of the page has come to its end: the browser shows what was put."""
+        self._untold().clear()
 
     def _taken(self, name: str, key: str) -> Callable[[], None]:
         """Takes over what a widget says."""
 
         def take() -> None:
-            value = st.session_state[key]
-            if key != self._key(name) or value is None:
-                return  # an older widget, which Streamlit reports as changed when it is taken away
+            value, untold = st.session_state[key], self._untold()
+            if value is None or (key in untold and untold[key] == value):
+                return
             if isinstance(value, str):  # typed, or one of some words
                 try:
                     value = self.fields[name].read(value)
