@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from driving import Server
+from driving import Server, until
 
 from benchmarks.serving import CHROMIUM_FLAGS
 
@@ -67,16 +67,64 @@ def spare(tmp_path_factory):
         server.ready().stop()
 
 
+def _told(server: Server) -> None:
+    """What to know of a server on which a test failed."""
+    for run in server.store.runs(kind=None):
+        print("run", run.id, run.status, run.step, run.message, server.store.events(run.id))
+    print(server.log.read_text()[-2000:])
+
+
+def _emptied(server: Server) -> bool:
+    """Whether the server lives and has no runs any more."""
+    store = server.store
+
+    def at_rest() -> bool:
+        live = [run for run in store.runs(kind=None) if run.is_live]
+        for run in live:
+            store.add_command(run.id, "stop")
+        return not live
+
+    if server.process.poll() is not None:
+        return False
+    try:
+        until(at_rest, 20)
+    except AssertionError:
+        return False
+    for run in store.runs(kind=None):
+        store.delete(run.id)
+    return True
+
+
 @pytest.fixture
-def server(spare, request):
-    """A server of this test's own, cold and with no runs."""
+def cold_server(spare, request):
+    """A server of this test's own that nobody has used."""
     server = spare()
     yield server
     if getattr(request.node, "failed", False):
-        for run in server.store.runs():
-            print("run", run.id, run.status, run.step, run.message, server.store.events(run.id))
-        print(server.log.read_text()[-2000:])
+        _told(server)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def common(spare):
+    """Where the server stands that one test hands to the next."""
+    servers: list[Server] = []
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(common, spare, request):
+    """A server without runs. A test that fails, or leaves a run that does not stop, takes it away with it."""
+    if not common:
+        common.append(spare())
+    yield common[0]
+    failed = getattr(request.node, "failed", False)
+    if failed:
+        _told(common[0])
+    if failed or not _emptied(common[0]):
+        common.pop().stop()
 
 
 def _streamlits_own(url: str) -> bool:

@@ -15,10 +15,11 @@ from gan_core.points import decode_points, encode_points
 from gan_core.uploads import read_table
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def own_data(tmp_path, monkeypatch):
-    """The server's folder of data is this test's own."""
+    """A folder of data of this test's own, for a server that is started after it."""
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
 
 
 def button(page: Page, name: str):
@@ -204,25 +205,25 @@ def album() -> bytes:
 @pytest.mark.parametrize(
     "files", [[("My cats.zip", album())], [(f"{k}.png", png(40 * k)) for k in range(6)]], ids=["zip", "images"]
 )
-def test_images_are_handed_in_and_trained_on(server, tabs, tmp_path, files):
-    page = tabs(f"{server.url}?run=new")
+def test_images_are_handed_in_and_trained_on(own_data, cold_server, tabs, files):
+    page = tabs(f"{cold_server.url}?run=new")
     choose_data(page, "Your own images")
     expect(page.get_by_text("needs path")).to_be_visible()
     hand_in(page, *files)
     expect(page.get_by_text("6 images were taken.")).to_be_visible()
     expect(page.locator("canvas.images")).to_be_visible()
-    (kept,) = (tmp_path / "data" / "uploads").iterdir()
+    (kept,) = (own_data / "uploads").iterdir()
     expect(page.get_by_label("Folder or zip", exact=True)).to_have_value(str(kept))
-    assert start(server, page).path == str(kept)
+    assert start(cold_server, page).path == str(kept)
 
 
-def test_images_that_cannot_be_used_are_a_sentence_and_leave_no_file(server, tabs, tmp_path):
-    page = tabs(f"{server.url}?run=new")
+def test_images_that_cannot_be_used_are_a_sentence_and_leave_no_file(own_data, cold_server, tabs):
+    page = tabs(f"{cold_server.url}?run=new")
     choose_data(page, "Your own images")
     hand_in(page, ("cats.zip", b"not a zip"))
     expect(page.get_by_text("cats.zip cannot be read")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    assert list((tmp_path / "data").rglob("*.*")) == []
+    assert list(own_data.rglob("*.*")) == []
     path = page.get_by_label("Folder or zip", exact=True)
     path.fill("/nowhere/at/all")
     path.press("Enter")

@@ -202,9 +202,9 @@ def test_digits_change_as_they_are_learnt(server, tabs):
 
 
 @pytest.mark.parametrize("file", PAGES)
-def test_a_deep_link_on_a_cold_server_shows_the_whole_shell(server, tabs, file):
+def test_a_deep_link_on_a_cold_server_shows_the_whole_shell(cold_server, tabs, file):
     name = "" if file == "playground.py" else file.removeprefix("pages/").removesuffix(".py")
-    page = tabs(server.url + name)
+    page = tabs(cold_server.url + name)
     for title, _ in PAGES.values():
         expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
     expect(page.get_by_text("GAN Playground")).to_be_visible()
