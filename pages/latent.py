@@ -137,8 +137,8 @@ with shell.guarded():
         st.stop()
     focus, values = shell.focus_run(store), arrive(FIELDS)
     top = st.container()
-    left, right = st.columns([1, 2.4], gap="large")
-    with left:
+    left, right = st.container(key="workbench").columns([1, 2.4], gap="large")
+    with left, st.container(key="recipe"):
         run = runs[choose_run(runs, focus.id if focus and focus.id in runs else next(iter(runs)))]
         choose_step(values, store.checkpoint_steps(run.id))
         with st.spinner("Opening the checkpoint"):
