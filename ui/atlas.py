@@ -167,6 +167,7 @@ def _chosen_spec(runner: Runner, run: Run | None, busy: bool) -> MapSpec | None:
     kind = st.selectbox(
         "What to map",
         options,
+        options.index(st.session_state["map_kind"]),
         key="map_kind",
         disabled=busy,
         format_func=lambda n: titles.get(n) or MAPS[n][0],

@@ -85,14 +85,28 @@ def choose(columns: Sequence, store: RunStore, runs: list[Run], many: bool) -> C
     if st.session_state.get("lab_problem") not in problems:
         st.session_state["lab_problem"] = problems[0]
     with columns[0]:
-        problem = st.selectbox("What fails", problems, key="lab_problem", disabled=locked, format_func=_title, on_change=_keep)
+        problem = st.selectbox(
+            "What fails",
+            problems,
+            problems.index(st.session_state["lab_problem"]),
+            key="lab_problem",
+            disabled=locked,
+            format_func=_title,
+            on_change=_keep,
+        )
     config = problem_config(problem, own)
     cures = cures_for(config)
     if st.session_state.get("lab_cure") not in cures:
         st.session_state["lab_cure"] = cures[0]
     with columns[1]:
         cure = st.selectbox(
-            "What may help", cures, key="lab_cure", disabled=locked, format_func=lambda n: CURES[n].title, on_change=_keep
+            "What may help",
+            cures,
+            cures.index(st.session_state["lab_cure"]),
+            key="lab_cure",
+            disabled=locked,
+            format_func=lambda n: CURES[n].title,
+            on_change=_keep,
         )
     return Choice(problem, cure, config, CURES[cure].apply(config))
 

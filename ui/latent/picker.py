@@ -44,6 +44,7 @@ def popover(form: Form, ask: Ask) -> None:
         st.segmented_control(
             "Goes into",
             names,
+            default=st.session_state["picker_into"],
             required=True,
             format_func=lambda name: form.spots[name].partition(",")[0],  # "A, top left" is too long for a button
             key="picker_into",
