@@ -70,6 +70,12 @@ class Judge:
         return self._weights is not None
 
     @property
+    def share(self) -> float:
+        """How much it has learnt, from 0 to 1, when it is ready."""
+        lesson = self._lesson  # which another thread may end at any moment
+        return 1.0 if self.ready else lesson.done if lesson else 0.0
+
+    @property
     def path(self) -> Path:
         s = self.source
         return self.folder / "judges" / f"{s.name}-{s.image_size}-{s.channels}-{s.levels}.safetensors"
@@ -77,8 +83,7 @@ class Judge:
     def advance(self, seconds: float) -> float:
         """Learn for about so many seconds; returns the share done, 1 when it is ready. One thread at a time does it."""
         if self.ready or not self._lock.acquire(blocking=False):
-            lesson = self._lesson  # which another thread may end at any moment
-            return 1.0 if self.ready else lesson.done if lesson else 0.0
+            return self.share
         try:
             if self.ready:
                 return 1.0  # another thread has just ended

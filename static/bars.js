@@ -21,7 +21,8 @@ export class Bars {
 
   dispose() { this.observer.disconnect(); }
 
-  // bars: {title, one, names, held} and arrays good, near: multiples of the fair share, one for each mode; null hides it
+  // bars: {title, one, names, held} and arrays good, near: multiples of the fair share, one for each mode; null hides it.
+  // wait: why there are none yet
   update(bars, palette) {
     this.box.hidden = !bars;
     this.bars = bars;
@@ -39,7 +40,7 @@ export class Bars {
       }
     }
     const missing = bars.near.length ? Array.from(bars.good).filter((v) => v < bars.held).length : null;
-    this.canvas.setAttribute("aria-label", `${bars.title}, ${bars.names.length} ${bars.one}s: ${missing == null ? "not measured yet" : `${missing} have too few good samples`}`);
+    this.canvas.setAttribute("aria-label", `${bars.title}, ${bars.names.length} ${bars.one}s: ${missing == null ? bars.wait || "not measured yet" : `${missing} have too few good samples`}`);
     this.draw();
   }
 
@@ -67,6 +68,10 @@ export class Bars {
       c.fillText(v === 0 ? "0" : `${v}×`, LEFT - 5, y);
     }
     c.setLineDash([]);
+    if (!near.length && this.bars.wait) {
+      c.globalAlpha = 0.8; c.fillStyle = t.text; c.textAlign = "center"; c.textBaseline = "middle";
+      c.fillText(this.bars.wait, LEFT + (width - LEFT - RIGHT) / 2, (py(1) + py(HIGH)) / 2);
+    }
     const at = this.hover == null ? -1 : Math.floor((this.hover - LEFT) / w), gap = w > 6 ? Math.min(6, w * 0.25) : w > 3 ? 1 : 0;
     for (let k = 0; k < n; k++) {
       const x = LEFT + k * w + gap / 2;

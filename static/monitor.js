@@ -252,7 +252,7 @@ export class Monitor {
   // Picture, bars and numbers as they are now.
   present() {
     const { header, arrays } = this.latest;
-    this.bars.update(header.bars && { ...header.bars, good: arrays.good, near: arrays.near }, this.palette);
+    this.bars.update(header.bars && { ...header.bars, good: arrays.good, near: arrays.near, wait: header.uncounted }, this.palette);
     this.picture(header, arrays.frame);
     this.readings(header);
   }

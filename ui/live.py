@@ -244,6 +244,7 @@ def run_message(runner: Runner, run: Run, layout: str = "wide") -> bytes:
         else run.message or ("Waiting for its turn." if run.status == "queued" else "No picture yet."),
         "palette": PALETTE,
         "bars": readings.bars(run.config, data),
+        "uncounted": readings.awaited(run, data),
         "charts": readings.charts(run.config, data, run.steps),
         "story": story_of(run.config),
         "verdict": verdict.message(verdict.verdict_of(store, run, data), run, layout == "wide"),

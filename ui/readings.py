@@ -71,6 +71,12 @@ def charts(config: GANConfig, data: Data | None, span: int) -> list[dict]:
     return [*charts, chart("Distance", "m", line("sliced Wasserstein", "accent", "v"), low=0)]
 
 
+def awaited(run: Run, data: Data | None) -> str:
+    """Why classes are not counted yet, or ""."""
+    judge = judge_of(run.config.source) if data is not None and run.status == "running" else None
+    return "" if judge is None or judge.ready else f"Learning to tell the classes apart, {judge.share:.0%}"
+
+
 def bars(config: GANConfig, data: Data | None) -> dict[str, Any] | None:
     """How static/bars.js names the modes or classes; None where they are not counted."""
     if headline(config, data) != "held" or len(shares(data)) > COUNTED_MODES:

@@ -121,6 +121,15 @@ def test_it_is_not_ready_before_the_last_slice(quick, count_steps, tmp_path):
     assert not judge.ready
 
 
+def test_whoever_looks_sees_how_much_is_learnt(quick, count_steps, tmp_path):
+    count_steps()
+    judge, seen = Judge(DIGITS, tmp_path), []
+    for _ in range(4):
+        seen.append(round(70 * judge.share))
+        judge.advance(21)
+    assert seen == [0, 20, 40, 60]
+
+
 def test_learning_tells_its_progress_up_to_the_whole(quick, tmp_path):
     told = []
     Judge(DIGITS, tmp_path).learn(lambda text, share: told.append(share))

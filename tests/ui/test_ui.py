@@ -8,7 +8,7 @@ from gan_core import VERDICTS, GANConfig, RunError, Runner, RunStore
 from gan_core.data import load
 from gan_core.frames import pack, unpack
 from gan_core.store import metric_series
-from ui import film, live, movie
+from ui import film, live, movie, readings
 from ui.palette import PALETTE
 from ui.pictures import thumbnail
 from ui.series import SeriesCache, thin
@@ -32,6 +32,17 @@ def test_significant(value, shown):
 
 def test_setting_shows_floats_short():
     assert [setting(v) for v in (0.001, 16, "ring8")] == ["0.001", "16", "ring8"]
+
+
+def test_a_run_says_why_its_classes_are_not_counted_yet(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path / "no judge yet"))
+    store, config = RunStore(tmp_path / "runs"), GANConfig(dataset="digits", network="dcgan", width=4, batch_size=8)
+    run = store.create([config])
+    told = []
+    for status in ("queued", "running", "finished"):
+        store.update(run, status=status)
+        told.append(readings.awaited(store.get(run), load(config.source)))
+    assert told == ["", "Learning to tell the classes apart, 0%", ""]
 
 
 def test_thin_keeps_the_mean_and_the_last_step():
