@@ -350,6 +350,10 @@ class RunStore:
             raise
         return new
 
+    def holds(self, run: str) -> bool:
+        """Whether there is such a run, be it one that this version cannot read."""
+        return self._db().execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
+
     def get(self, run: str) -> Run:
         """Raises RunError where there is no such run."""
         row = self._db().execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()

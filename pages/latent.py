@@ -23,31 +23,48 @@ store = runner.store
 _VIEWS = {view: live.mount(view) for view in dict.fromkeys(tool.view for tool in TOOLS.values())}
 
 
-def choose_run(runs: dict[str, Run], first: str) -> str:
+def choose_run(runs: dict[str, Run], first: str, values: dict) -> str:
     told = {run.id: f"{run.name} · {time.strftime('%H:%M', time.localtime(run.created))}" for run in runs.values()}
     often = Counter(told.values())
     # Streamlit takes the first of two options that read alike
     told = {run: f"{text} · {run[-6:]}" if often[text] > 1 else text for run, text in told.items()}
+
+    def take() -> None:
+        shell.set_focus(st.session_state[f"latent_run_{first}"])
+        values["step"] = LAST
+
     return st.selectbox(
         "Run",
         list(runs),
         list(runs).index(first),
         format_func=told.get,
         key=f"latent_run_{first}",
-        on_change=lambda: shell.set_focus(st.session_state[f"latent_run_{first}"]),
+        on_change=take,
     )
 
 
-def choose_step(values: dict, steps: list[int]) -> None:
-    """The kept step, which stays the last one while a run trains unless another is chosen."""
+def hold_step(run: Run, values: dict, steps: list[int]) -> None:
+    """While a run trains, its step of this moment is looked at until another one is wanted: what is on the screen stays what
+    the address names. A step that was thinned out since is said."""
+    if values["step"] == LAST:
+        if run.is_live:
+            values["step"] = steps[-1]
+    elif values["step"] not in steps:
+        nearest = min(steps, key=lambda s: abs(s - values["step"]))
+        st.session_state["notice"] = f"Step {whole(values['step'])} is not kept; this is step {whole(nearest)}."
+        values["step"] = nearest
+
+
+def choose_step(run: Run, values: dict, steps: list[int]) -> None:
+    """One of the kept steps; of a run that has ended the last one unless another is chosen."""
     if len(steps) < 2:
         return
-    at = steps[-1] if values["step"] == LAST else min(steps, key=lambda s: abs(s - values["step"]))
+    at = steps[-1] if values["step"] == LAST else values["step"]
     key = f"latent_step_{len(steps)}_{steps[-1]}"  # the kept steps change while the run trains
 
     def take() -> None:
         chosen = st.session_state[key]
-        values["step"] = LAST if chosen == steps[-1] else chosen
+        values["step"] = LAST if chosen == steps[-1] and not run.is_live else chosen
 
     st.select_slider(
         "Step of the run",
@@ -58,6 +75,15 @@ def choose_step(values: dict, steps: list[int]) -> None:
         on_change=take,
         help="Checkpoints that were kept along the run. Earlier ones show what it knew then.",
     )
+    if run.is_live:
+        st.button(
+            f"Go to step {whole(steps[-1])}" if at != steps[-1] else "This is the newest step",
+            icon=":material/update:",
+            key="latent_newest",
+            disabled=at == steps[-1],
+            on_click=lambda: values.update(step=LAST),
+            help="The run goes on training; what you look at stays as it is until you want the newest step.",
+        )
 
 
 def choose_rest(form: Form, run: Run, ask: Ask) -> None:
@@ -72,7 +98,8 @@ def choose_rest(form: Form, run: Run, ask: Ask) -> None:
         words = {"z": "Noise z", "w": "Style w"}
         if "space" not in without:
             form.segments("space", "Space", words, "Noise, or what the mapping network makes of it, where things lie straighter.")
-        form.slide("psi", "Truncation", 0.0, 1.5, 0.05, "Towards the mean style: fewer surprises, better images.")
+        if "psi" not in without:
+            form.slide("psi", "Truncation", 0.0, 1.5, 0.05, "Towards the mean style: fewer surprises, better images.")
     if explorer.classes and "label" not in without:
         highest = DATASETS[run.config.dataset].classes - 1
         form.number("label", "Class", 0, highest, "The noise moves, the class stays.")
@@ -139,8 +166,10 @@ with shell.guarded():
     top = st.container()
     left, right = st.container(key="workbench").columns([1, 2.4], gap="large")
     with left, st.container(key="recipe"):
-        run = runs[choose_run(runs, focus.id if focus and focus.id in runs else next(iter(runs)))]
-        choose_step(values, store.checkpoint_steps(run.id))
+        run = runs[choose_run(runs, focus.id if focus and focus.id in runs else next(iter(runs)), values)]
+        steps = store.checkpoint_steps(run.id)
+        hold_step(run, values, steps)
+        choose_step(run, values, steps)
         with st.spinner("Opening the checkpoint"):
             ask = ask_of(store, run, values)
         form = Form(values, FIELDS)

@@ -51,6 +51,22 @@ _CSS = """
 """
 
 
+# Streamlit makes an entry of the history for each change of the address, and a tab reads the address once only
+_BACK = st.components.v2.component(
+    "gan_playground_back",
+    html="<span></span>",
+    js="""export default function () {
+      if (window.ganPlaygroundBack) return;
+      window.ganPlaygroundBack = true;
+      window.addEventListener("popstate", (event) => {
+        if (location.hash) return;
+        event.stopImmediatePropagation(); // Streamlit would run the page as it is, which would write its address over this one
+        location.reload();
+      }, true);
+    }""",
+)
+
+
 def engine() -> Runner:
     """The runner of this process. Where there can be none, the page says why and stops."""
     try:
@@ -108,6 +124,7 @@ def open_page(title: str) -> Runner:
         runner.recover()
     with st.sidebar:
         _live_runs()
+        _BACK(key="back")
     return runner
 
 
@@ -154,8 +171,9 @@ def focus_run(store: RunStore) -> Run | None:
                 return run
             set_focus(None)  # a map is shown in the lab
             return None
-        except PlaygroundError:  # deleted, or a link from elsewhere
-            st.session_state["notice"] = f"There is no run {chosen[:40]} here; it may have been deleted."
+        except PlaygroundError as error:  # deleted, or a link from elsewhere; or settings that this version does not know
+            gone = f"There is no run {chosen[:40]} here; it may have been deleted."
+            st.session_state["notice"] = str(error) if store.holds(chosen) else gone
             set_focus(None)
             return None
     runs = store.runs(LIVE, limit=1) or store.runs(limit=1)

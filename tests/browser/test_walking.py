@@ -90,3 +90,20 @@ def test_nonsense_in_the_address_and_in_a_field_is_a_sentence(digits):
     expect(page.get_by_text("is no spot")).to_be_visible()
     expect(field(page, "A")).to_have_value("0")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_back_and_forward_go_through_what_was_on_the_screen(digits):
+    page = digits()
+    expect(page.locator(".player")).to_be_visible()
+    choose(page, "Plane")
+    until(lambda: "tool=plane" in page.evaluate("location.search"))
+    expect(page.locator(".plane")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".player")).to_be_visible()
+    assert "tool=plane" not in page.url
+    page.go_forward()
+    expect(page.locator(".plane")).to_be_visible()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("Look at it as")).to_be_visible()

@@ -47,7 +47,7 @@ def answer(ask: Ask) -> Answer:
 
 def _table(ask: Ask, columns: int, seeds: list[int], labels: torch.Tensor, words: list[str], **header) -> Answer:
     """Images of the seeds (R * C) in the classes, row by row, and what each of them is."""
-    images = ask.explorer.images(ask.explorer.draw(seeds), labels=labels, truncation=ask.values["psi"])
+    images = ask.explorer.images(ask.explorer.draw(seeds), labels=labels, truncation=ask.psi)
     header |= {"columns": columns, "rows": len(seeds) // columns, "size": images.shape[-1], "words": words}
     return header, {"sheet": png_grid(images, columns)}
 

@@ -41,7 +41,7 @@ def controls(form: Form, ask: Ask) -> None:
 
 
 def answer(ask: Ask) -> Answer:
-    explorer, at, psi = ask.explorer, crossover(ask), ask.values["psi"]
+    explorer, at, psi = ask.explorer, crossover(ask), ask.psi
     left, above = (range(ask.values[name], ask.values[name] + SOURCES) for name in ("coarse", "fine"))
     coarse, fine = explorer.draw(left), explorer.draw(above)
     rows, columns = coarse.repeat_interleave(SOURCES, 0), fine.repeat(SOURCES, 1)

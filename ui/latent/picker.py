@@ -62,7 +62,7 @@ def popover(form: Form, ask: Ask) -> None:
 def message(ask: Ask, first: int) -> bytes:
     """Samples of SHOWN seeds from the first on."""
     explorer = ask.explorer
-    made = explorer.images(explorer.draw(range(first, first + SHOWN)), labels=ask.labels(SHOWN), truncation=ask.values["psi"])
+    made = explorer.images(explorer.draw(range(first, first + SHOWN)), labels=ask.labels(SHOWN), truncation=ask.psi)
     header: dict[str, Any] = {"made": time.monotonic(), "first": first, "count": SHOWN, "columns": COLUMNS, "palette": PALETTE}
     if len(explorer.shape) == 3:
         header |= {"kind": "images", "size": explorer.shape[1]}

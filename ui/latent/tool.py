@@ -35,6 +35,11 @@ class Ask:
         return self.values["space"] if self.values["space"] in self.explorer.spaces else "z"
 
     @property
+    def psi(self) -> float:
+        """The truncation that is chosen; 1 where the network has none."""
+        return self.values["psi"] if len(self.explorer.spaces) > 1 else 1.0
+
+    @property
     def label(self) -> int | None:
         """The class that is asked for; None where the generator knows of none."""
         classes = self.explorer.classes
@@ -49,7 +54,7 @@ class Ask:
 
     def images(self, latents: Tensor) -> Tensor:
         """Samples (N, ...) of latents (N, Z), with the class and the truncation that are chosen."""
-        return self.explorer.images(latents, self.space, self.labels(len(latents)), self.values["psi"])
+        return self.explorer.images(latents, self.space, self.labels(len(latents)), self.psi)
 
 
 def sheet(images: Tensor) -> tuple[dict[str, Any], bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from gan_core.latent import PATHS, path, step_lengths
 from gan_core.latents import LATENTS
 from ui import movie
 from ui.latent.choice import Form, place, whole, word
+from ui.latent.spots import HIGHEST
 from ui.latent.tool import Answer, Ask, Tool, sheet
 
 WAYS = {"slerp": "Around", "lerp": "Straight"}
@@ -25,7 +27,7 @@ POINTS = 600  # of a cloud
 FIELDS = {
     **{name: place(k) for k, name in enumerate(ENDS)},
     "ends": word(2, (2, 3, 4)),
-    "way": word("slerp", (*PATHS, "both")),
+    "way": word("", ("", *PATHS, "both")),
     "frames": whole(24, 4, 64),
 }
 
@@ -42,26 +44,37 @@ def controls(form: Form, ask: Ask) -> None:
     st.button(
         "Other end points",
         icon=":material/casino:",
-        on_click=lambda: form.put({name: str(others(form.values) + k) for k, name in enumerate(ENDS)}),
+        on_click=lambda: form.put(others(form.values, names)),
+        disabled=not others(form.values, names),
+        help="Puts the next seeds where seeds are; sums and what was found stay.",
     )
+    usual = usual_way(ask)
     form.segments(
         "way",
         "Way",
-        {**WAYS, "both": "Both"},
+        {kind: WAYS[kind] for kind in sorted(WAYS, key=lambda kind: kind != usual)} | {"both": "Both"},
         "Noise vectors of many dimensions all have about the same length. Around the sphere (slerp) every point on the way "
         "has it too; a straight line (lerp) cuts through the middle, where the generator was never trained.",
     )
     form.slide("frames", "Frames for each leg", 4, 64, 4, "More of them show smaller steps.")
 
 
-def others(values: dict[str, Any]) -> int:
-    """The first seed after those that are there."""
-    return max([int(values[name]) for name in ENDS if values[name].isdecimal()], default=-1) + 1
+def others(values: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """For those of the names that hold a seed, the seeds after all that are there. What was found or added up stays."""
+    seeds = [name for name in names if values[name].isdecimal()]
+    first = max((int(values[name]) for name in ENDS if values[name].isdecimal()), default=-1) + 1
+    first = first if first + len(ENDS) <= HIGHEST else 0
+    return {name: str(first + k) for k, name in enumerate(seeds)}
+
+
+def usual_way(ask: Ask) -> str:
+    """Around in z, where noise lies on a sphere, and straight in w."""
+    return "lerp" if ask.space == "w" else "slerp"
 
 
 def along(ask: Ask) -> list[tuple[str, Tensor]]:
     """The samples (N, ...) of each way."""
-    ends, way = ask.latents(*ENDS[: ask.values["ends"]]), ask.values["way"]
+    ends, way = ask.latents(*ENDS[: ask.values["ends"]]), ask.values["way"] or usual_way(ask)
     return [(kind, ask.images(path(ends, ask.values["frames"], kind))) for kind in PATHS if way in (kind, "both")]
 
 
