@@ -63,3 +63,23 @@ def test_kept_directions_are_offered_when_there_are_some(linked, runner):
     test.run()
     assert "Kept with this run" not in captions(test)
     assert "Kept with this run" in next(box for box in test.selectbox if box.label == "Directions").options
+
+
+def test_a_step_that_was_thinned_out_is_said_and_the_nearest_one_shown(linked):
+    test, _ = linked(POINTS, step="3")
+    assert [warning.value for warning in test.warning] == ["Step 3 is not kept; this is step 5\\."]
+    assert test.session_state["latent"]["step"] == 5
+
+
+def test_the_step_of_a_live_run_is_held_until_the_newest_is_wanted(linked, runner):
+    test, run = linked(POINTS)
+    trainer = Trainer(POINTS)
+    trainer.load_state_dict(runner.store.load_checkpoint(run))
+    runner.store.update(run, status="paused", owner=runner.owner)
+    test.run()
+    runner.store.save_checkpoint(run, trainer.train(2).state_dict())
+    test.run()
+    assert test.session_state["latent"]["step"] == 5
+    test.button(key="latent_newest").click().run()
+    assert test.session_state["latent"]["step"] == 7
+    assert test.query_params["step"] == "7"
