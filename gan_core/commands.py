@@ -9,6 +9,7 @@ from collections.abc import Callable
 from .errors import RunError
 from .listing import Wanted, pick
 from .runner import Runner
+from .shelf import printable
 from .store import Run, RunStore
 
 
@@ -39,9 +40,8 @@ def print_result(as_json: bool, values: dict, lines: list[str]) -> None:
 
 
 def printed(row: Run) -> str:
-    """A run's name and tags on one line; what cannot be printed would command a terminal, and becomes a space."""
-    text = " ".join([row.name, *(f"#{tag}" for tag in row.tags)])
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """A run's name and tags on one line."""
+    return printable(" ".join([row.name, *(f"#{tag}" for tag in row.tags)]))
 
 
 def listed(store: RunStore, args: argparse.Namespace) -> tuple[list[Run], str]:

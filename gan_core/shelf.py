@@ -182,6 +182,11 @@ def _line(row: sqlite3.Row) -> Line:
     return Line(*values)
 
 
+def printable(text: str) -> str:
+    """A text on one line, without what cannot be printed: that would command a terminal, or turn around what stands beside it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
 def check_name(text: str) -> str:
     """A run's name on one line, as it is kept.
 

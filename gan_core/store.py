@@ -27,7 +27,7 @@ from .config import GANConfig
 from .errors import ConfigError, RunError
 from .film import surplus
 from .networks import NETWORKS
-from .shelf import LIVE, VERDICT_OF, Shelf, no_run
+from .shelf import LIVE, VERDICT_OF, Shelf, no_run, printable
 
 SCHEMA = 5
 ENDED = ("stopped", "interrupted", "finished", "failed")
@@ -281,7 +281,7 @@ class RunStore(Shelf):
         now = time.time()
         row = {
             "id": run,
-            "name": name.strip() or default_name(configs[0]),
+            "name": printable(name) or default_name(configs[0]),
             "configs": json.dumps([c.model_dump() for c in configs]),
             "status": "queued",
             "created": now,

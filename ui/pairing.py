@@ -30,6 +30,7 @@ def newest(store: RunStore, kind: str) -> list[Run]:
         for run in chosen:
             with suppress(PlaygroundError):  # deleted meanwhile
                 found.append(store.get(run))
+        found = [run for run in found if run.trashed is None]
     return found if len(found) == PARTS else []
 
 

@@ -150,14 +150,17 @@ def focus_run(store: RunStore) -> Run | None:
         return None
     if chosen:
         try:
-            if (run := store.get(chosen)).kind == "run":
-                return run
-            set_focus(None)  # a map is shown in the lab
-            return None
+            run = store.get(chosen)
         except PlaygroundError:  # deleted, or a link from elsewhere
+            run = None
+        if run is None or run.trashed is not None:
             st.session_state["notice"] = f"There is no run {chosen[:40]} here; it may have been deleted."
             set_focus(None)
             return None
+        if run.kind == "run":
+            return run
+        set_focus(None)  # a map is shown in the lab
+        return None
     runs = store.runs(LIVE, limit=1) or store.runs(limit=1)
     return runs[0] if runs else None
 
