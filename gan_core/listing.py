@@ -82,7 +82,7 @@ def _told(line: Line) -> str:
         (DATASETS, line.dataset),
         (NETWORKS, line.network),
         (LOSSES, line.loss),
-        (PENALTIES, line.penalty),
+        (PENALTIES, line.penalty if line.penalty != "none" else ""),
         (VERDICTS, line.verdict or ""),
     )
     titles = [getattr(registry.get(name), "title", "") for registry, name in entries]

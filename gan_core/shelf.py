@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from .errors import RunError
@@ -85,7 +86,7 @@ class Shelf:
     def lines(self, trashed: bool = False) -> list[Line]:
         """All runs and maps, or all that are in the trash, newest first. One query, whatever their number."""
         rows = self._db().execute(_LINES, (trashed,)).fetchall()
-        return [_line(row) for row in rows]
+        return [_line(tuple(row)) for row in rows]
 
     def sizes(self) -> tuple[int, int, int]:
         """Bytes of all checkpoints, of those in the trash, and how many runs lie there."""
@@ -174,7 +175,8 @@ def no_run(run: str, folder: Path) -> RunError:
     return RunError(f"There is no run {run} in {folder}. See the Runs page, or: python -m gan_core runs")
 
 
-def _line(row: sqlite3.Row) -> Line:
+@lru_cache(maxsize=2**14)  # a list is looked at every two seconds, and most of its lines stay as they are
+def _line(row: tuple) -> Line:
     values = list(row)
     values[9], values[11], values[12] = json.loads(values[9]), tuple(json.loads(values[11])), bool(values[12])
     for k in range(15, 19):
