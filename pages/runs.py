@@ -80,7 +80,7 @@ def listing() -> None:
             empty(in_trash, trashed)
             return
         shelf.controls(lines)
-        bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        bar = st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
         found = pick(lines, shelf.wanted(values))
         pages = max(1, -(-len(found) // ON_PAGE))
         values["page"] = min(values["page"], pages)
@@ -198,8 +198,7 @@ def trash_actions(chosen: list[Line], lines: list[Line]) -> None:
         on_click=act,
         args=(ids, "restore"),
     )
-    what = f"{len(ids)} runs" if len(ids) != 1 else f"**{shell.plain(chosen[0].name)}**"
-    tidying.sure("for_good", "Delete for good …", f"Delete {what} for good?", ids, act, not chosen)
+    tidying.sure("for_good", "Delete for good …", f"Delete {tidying.told(chosen)} for good?", ids, act, not chosen)
     every = f"Delete all {len(lines)} for good?" if len(lines) > 1 else "Delete it for good?"
     tidying.sure("empty", "Empty the trash …", every, all_ids, act, not lines)
 

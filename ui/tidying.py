@@ -103,11 +103,20 @@ def undo(trashed: Sequence[Line], act: Callable[..., None]) -> bool:
     if time.time() - last > UNDO_SECONDS:
         return False
     gone = [line for line in trashed if line.trashed == last]
-    what = f"{len(gone)} runs" if len(gone) > 1 else f"“{shell.plain(gone[0].name)}”"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"Deleted {what}.", width="content")
-        st.button("Undo", icon=":material/undo:", key="undo", on_click=act, args=([line.id for line in gone], "restore"))
+    st.button(
+        "Undo delete",
+        icon=":material/undo:",
+        key="undo",
+        on_click=act,
+        args=([line.id for line in gone], "restore"),
+        help=f"Takes {told(gone)} out of the trash again.",
+    )
     return True
+
+
+def told(lines: Sequence[Line]) -> str:
+    """Which runs, in words for Markdown."""
+    return f"{len(lines)} runs" if len(lines) != 1 else f"“{shell.plain(lines[0].name)}”"
 
 
 def sure(kind: str, label: str, question: str, ids: list[str], act: Callable[..., None], disabled: bool) -> None:
