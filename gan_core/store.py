@@ -374,6 +374,14 @@ class RunStore(Shelf):
             raise no_run(run, self.folder)
         return self._run(row)
 
+    def present(self, run: str) -> Run | None:
+        """A run, unless it does not exist, cannot be read or is in the trash."""
+        try:
+            row = self.get(run)
+        except RunError:
+            return None
+        return row if row.trashed is None else None
+
     def _run(self, row: sqlite3.Row) -> Run:
         values = dict(row)
         try:

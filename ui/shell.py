@@ -149,11 +149,8 @@ def focus_run(store: RunStore) -> Run | None:
     if chosen == NEW:
         return None
     if chosen:
-        try:
-            run = store.get(chosen)
-        except PlaygroundError:  # deleted, or a link from elsewhere
-            run = None
-        if run is None or run.trashed is not None:
+        run = store.present(chosen)
+        if run is None:  # deleted, or a link from elsewhere
             st.session_state["notice"] = f"There is no run {chosen[:40]} here; it may have been deleted."
             set_focus(None)
             return None

@@ -83,6 +83,12 @@ def test_a_run_in_the_trash_is_listed_there(store, run):
     assert [row.id for row in store.runs(trashed=True)] == [line.id for line in store.lines(trashed=True)] == [run]
 
 
+def test_a_run_is_present_unless_it_is_in_the_trash(store, run):
+    assert store.present(run) == store.get(run)
+    store.trash([run])
+    assert store.present(run) is store.present("123") is None
+
+
 def test_a_restored_run_is_as_it_was(store, run):
     before = store.get(run)
     store.trash([run])
@@ -145,6 +151,15 @@ def test_a_metric_of_a_line_is_the_mean_of_the_members_that_have_it(store, run):
     (line,) = store.lines()
     assert line.metric("held") == 2.5
     assert np.isnan(line.metric("kid"))
+
+
+def test_a_run_of_another_version_has_a_line_so_that_it_can_be_deleted(store, run):
+    with store._write() as db:
+        db.execute("UPDATE runs SET configs = '[{\"future\": 1}]'")
+    (line,) = store.lines()
+    assert (line.id, line.dataset, line.loss) == (run, "", "")
+    store.delete(run)
+    assert store.lines() == []
 
 
 # The verdict
