@@ -64,7 +64,7 @@ def pick(lines: Sequence[Line], wanted: Wanted) -> list[Line]:
         and wanted.data in ("", line.dataset)
         and (not wanted.tag or wanted.tag in line.tags)
         and (line.starred or not wanted.starred)
-        and (not words or all(word in _told(line) for word in words))
+        and (not words or _holds(_told(line), words))
     ]
     key = SORTS[wanted.sort].key
 
@@ -74,6 +74,10 @@ def pick(lines: Sequence[Line], wanted: Wanted) -> list[Line]:
         return missing, 0.0 if missing else value
 
     return sorted(found, key=place)
+
+
+def _holds(text: str, words: list[str]) -> bool:
+    return all(word in text for word in words)
 
 
 def _told(line: Line) -> str:
