@@ -1,6 +1,7 @@
 """The command line: python -m gan_core COMMAND.
 
-COMMAND is presets | catalogue | train | export | resume | runs | evaluate | sample | bundle | import | report | tensorboard.
+COMMAND is presets | catalogue | train | export | resume | runs | rename | note | tag | star | trash | restore | delete |
+evaluate | sample | bundle | import | report | tensorboard.
 
 With --json a command prints exactly one JSON object on standard output. The exit code is 0 only when the command did
 what it was asked; otherwise a one-line reason stands on standard error.
@@ -9,7 +10,6 @@ what it was asked; otherwise a one-line reason stands on standard error.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import shlex
@@ -24,6 +24,8 @@ from tqdm import tqdm
 from .bundle import export as export_bundle
 from .bundle import import_ as import_bundle
 from .catalogue import catalogue
+from .commands import COMMANDS, add_commands, listed, printed
+from .commands import print_result as _print
 from .config import GANConfig
 from .errors import ConfigError, PlaygroundError, RunError
 from .evaluation import evaluate
@@ -66,7 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     resume = command("resume", "Go on with a run that was stopped, interrupted or failed.")
     resume.add_argument("run", metavar="RUN")
-    command("runs", "List the runs, newest first.")
+    listing = command("runs", "List the runs, newest first.")
+    listing.add_argument("--search", default="", metavar="WORDS", help="those in whose name, note, tags or recipe they occur")
+    listing.add_argument("--tag", default="", help="only those with this tag")
+    listing.add_argument("--starred", action="store_true", help="only those with a star")
+    listing.add_argument("--trash", action="store_true", help="those in the trash instead")
+    add_commands(command)
     measure = command("evaluate", "Measure a run in full, beside what real data score.")
     measure.add_argument("run", metavar="RUN")
     measure.add_argument("--step", type=int, help="a kept step (default: the latest)")
@@ -91,10 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("run", metavar="RUN")
     board.add_argument("folder", metavar="DIR", type=Path)
     return parser
-
-
-def _print(as_json: bool, values: dict, lines: list[str]) -> None:
-    print(json.dumps(values) if as_json else "\n".join(lines))
 
 
 def presets(args: argparse.Namespace) -> None:
@@ -224,6 +227,10 @@ def _summary(row: Run) -> dict:
         "seconds": round(row.seconds, 3),
         "rate": round(row.step / row.seconds, 1) if row.seconds else 0.0,
         "message": row.message,
+        "verdict": row.verdict or None,
+        "note": row.note,
+        "tags": list(row.tags),
+        "starred": row.starred,
         "metrics": {name: values if several else values[0] for name, values in metrics.items()},
         "config": row.config.changed(),
     }
@@ -231,13 +238,9 @@ def _summary(row: Run) -> dict:
 
 def runs(args: argparse.Namespace) -> None:
     """List the runs of a store."""
-    rows = RunStore(args.runs).runs(kind=None)
-    lines = [f"{r.id}  {r.status:11} {r.step:>9,}/{r.steps:<9,}  {r.name}" for r in rows]
-    _print(
-        args.json,
-        {"runs": [_summary(r) for r in rows]},
-        lines or ["No runs yet. Start one with: python -m gan_core train ring"],
-    )
+    rows, empty = listed(RunStore(args.runs), args)
+    lines = [f"{r.id}  {r.status:11} {r.step:>9,}/{r.steps:<9,}  {'* ' if r.starred else ''}{printed(r)}" for r in rows]
+    _print(args.json, {"runs": [_summary(r) for r in rows]}, lines or [empty])
 
 
 def _said(verdict: dict | list[dict]) -> str:
@@ -338,6 +341,7 @@ def main(argv: list[str] | None = None) -> int:
             "import": import_run,
             "report": report,
             "tensorboard": tensorboard,
+            **COMMANDS,
         }[args.command](args)
     except PlaygroundError as error:
         print(f"{args.command}: {error}", file=sys.stderr)

@@ -46,6 +46,7 @@ from .bundle_parts import (
     told,
 )
 from .config import GANConfig
+from .disk import check_room
 from .errors import RunError
 from .files import whole
 from .film import BYTES, FRAMES
@@ -343,6 +344,7 @@ def _of(name: str, read: Callable[..., _T], *args: Any) -> _T:
 
 
 def _adopted(store: RunStore, bundle: _Bundle) -> str:
+    check_room(store)
     row, configs = _of("run.json", read_run, bundle.read("run.json"))
     events = _of("events.json", read_events, bundle.read("events.json"))
     series = _of("series.safetensors", read_series, bundle.read("series.safetensors"), configs)

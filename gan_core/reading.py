@@ -8,7 +8,7 @@ import numpy as np
 
 from .config import GANConfig
 from .features import Judge
-from .health import History
+from .health import History, diagnose
 from .members import STATS
 from .metrics import TALLIES, chosen, floors, is_judged, samples_for, shares
 from .networks import NETWORKS
@@ -71,6 +71,14 @@ def read_history(store: RunStore, run: Run, data: Data, judge: Judge | None = No
     return history(
         run.configs[member], series, data, judge, member, broken_term(store, run), last_change(store, run), is_over(run)
     )
+
+
+def verdict_name(store: RunStore, run: Run, data: Data, judge: Judge | None = None) -> str:
+    """Key of the verdict on a run of one GAN, as it stands; "" for others, on which none is given as a whole."""
+    if run.kind != "run" or len(run.configs) > 1:
+        return ""
+    history = read_history(store, run, data, judge)
+    return "" if history is None else diagnose(history).name
 
 
 def is_over(run: Run) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .config import METAS, GANConfig
+from .disk import check_room, sweep
 from .errors import ConfigError, RunError
 from .mapping import MapSession
 from .maps import MapSpec
@@ -67,6 +68,7 @@ class Runner:
             ) from error
         atexit.register(self.shutdown)
         self.recover()
+        sweep(store)
 
     # Who trains what
 
@@ -119,7 +121,7 @@ class Runner:
 
         Raises:
             ConfigError: the configs cannot be trained together, or not on this machine, or `pace` or `until` make no sense.
-            RunError: the run cannot be written down.
+            RunError: the run cannot be written down, or there is no room for it.
         """
         configs = [config] if isinstance(config, GANConfig) else list(config)
         wishes = {
@@ -149,12 +151,13 @@ class Runner:
         """Queue a collapse map; returns its id.
 
         Raises:
-            RunError: it cannot be written down.
+            RunError: it cannot be written down, or there is no room for it.
         """
         pick_device(spec.base)
         name = name.strip() or f"map {spec.base.dataset}: {spec.x.name} × {spec.y.name}"
         steps = len(spec.chunks()) * spec.base.steps
         with self._writing():
+            check_room(self.store)
             run = self.store.create([spec.base], name, None, self.owner, spec=spec.dump(), steps=steps)
         self._launch([run])
         return run
@@ -181,6 +184,7 @@ class Runner:
             check_members(configs)
             pick_device(configs[0])
         with self._writing():
+            check_room(self.store)
             runs = [self.store.create(configs, name, pair, self.owner) for configs, name in zip(groups, names, strict=True)]
             for run in runs:
                 if wishes:
@@ -198,7 +202,7 @@ class Runner:
 
         Raises:
             ConfigError: a change is out of range, or cannot be made while training.
-            RunError: it does not exist, is finished, another process has just taken it, or nothing can be written.
+            RunError: it does not exist, is finished or in the trash, has just been taken elsewhere, or cannot be written.
         """
         self.resume_together([run], changes)
 
@@ -214,6 +218,7 @@ class Runner:
                 continue
             if row.status == "finished":
                 raise RunError(f"Run {row.id} is finished: all {row.steps:,} steps are done. Start a new run with more steps.")
+            _check_not_trashed(row)
             try:
                 if not self.store.claim(row.id, self.owner, (row.status,)):
                     raise RunError(f"Run {row.id} has just been taken up elsewhere.")
@@ -234,11 +239,12 @@ class Runner:
 
         Raises:
             ConfigError: a change is out of range, or cannot be made while training.
-            RunError: there is no such run or kept step, it is a map, or nothing can be written.
+            RunError: there is no such run or kept step, it is a map or in the trash, or there is no room for another.
         """
         row, changes = self.store.get(run), dict(changes or {})
         if row.kind != "run":
             raise RunError(f"{run} is a map, whose GANs have no checkpoints. Open one of its cells as a run first.")
+        _check_not_trashed(row)
         kept = self.store.checkpoint_steps(run)
         if not kept:
             raise RunError(f"Run {run} has no checkpoint yet, so nothing can go on from it. Wait until it has trained a while.")
@@ -249,18 +255,42 @@ class Runner:
             raise ConfigError(f"steps = {changes['steps']:,} is over at step {step:,}. Give a larger number.")
         _check_changes(row, {name: value for name, value in changes.items() if name != "steps"})
         try:
+            check_room(self.store)
             return self.store.fork(run, step, [c.but(**changes) for c in configs], (name or f"{row.name}, from {step:,}")[:80])
         except (OSError, sqlite3.Error) as error:
             raise self._unwritable(error) from error
 
-    def delete(self, run: str) -> None:
-        """Remove a run and all that belongs to it.
+    def trash(self, runs: Sequence[str]) -> None:
+        """Put runs into the trash, all or none, and empty it of what has lain there too long or is too much.
 
         Raises:
-            RunError: it does not exist, is live, or nothing can be written.
+            RunError: one does not exist or is live, or nothing can be written.
         """
         try:
-            self.store.delete(run)
+            self.store.trash(runs)
+            sweep(self.store)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unwritable(error) from error
+
+    def restore(self, runs: Sequence[str]) -> None:
+        """Take runs out of the trash.
+
+        Raises:
+            RunError: one does not exist, or nothing can be written.
+        """
+        try:
+            self.store.restore(runs)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unwritable(error) from error
+
+    def delete(self, run: str) -> None:
+        """Remove a run that is in the trash, and all that belongs to it, for good.
+
+        Raises:
+            RunError: it does not exist, is not in the trash, or nothing can be written.
+        """
+        try:
+            self.store.delete(run, only_trashed=True)
         except (OSError, sqlite3.Error) as error:
             raise self._unwritable(error) from error
 
@@ -405,6 +435,12 @@ class Runner:
         with self._lock:
             for run in [run for run, held in self._workers.items() if held is worker]:
                 del self._workers[run]
+
+
+def _check_not_trashed(row: Run) -> None:
+    if row.trashed is not None:
+        how = f"on the Runs page or with: python -m gan_core restore {row.id}"
+        raise RunError(f"Run {row.id} is in the trash. Restore it first, {how}")
 
 
 def _check_changes(row: Run, changes: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .frames import film_frame, live_parts, pack
 from .members import PLAYERS
 from .metrics import COUNTED_MODES, TALLIES
 from .pace import MET, Pace, covered, span
+from .reading import verdict_name
 from .store import RunStore, metric_series
 from .trace import TOLD, traced_step
 from .trainer import Trainer
@@ -345,11 +347,17 @@ class Session:
                 self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
             self._report(force_frame=True)
             self._keep()
-        self._say(status, message)
+        verdict = self._verdict(status) if self.trainer and status != "paused" else None
+        self._say(status, message, verdict=verdict)
 
-    def _say(self, status: str, message: str) -> None:
+    def _verdict(self, status: str) -> str:
+        """What the verdict on a run is that ends like this."""
+        row = replace(self.store.get(self.run), status=status)
+        return verdict_name(self.store, row, self.trainer.data, self.trainer.judge)
+
+    def _say(self, status: str, message: str, **values: Any) -> None:
         self.status, self.message = status, message
-        self.store.update(self.run, status=status, message=message)
+        self.store.update(self.run, status=status, message=message, **values)
 
     def last_words(self, step: int) -> None:
         """Status and message, and the curves up to where it went wrong, without measuring anything."""

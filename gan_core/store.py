@@ -27,9 +27,9 @@ from .config import GANConfig
 from .errors import ConfigError, RunError
 from .film import surplus
 from .networks import NETWORKS
+from .shelf import LIVE, VERDICT_OF, Shelf, no_run, printable
 
-SCHEMA = 4
-LIVE = ("queued", "running", "paused")  # a worker holds the run in memory, or will
+SCHEMA = 5
 ENDED = ("stopped", "interrupted", "finished", "failed")
 RESUMABLE = ("stopped", "interrupted", "failed")  # ended before its planned length
 KEPT_CHECKPOINTS = 24
@@ -44,7 +44,9 @@ CREATE TABLE IF NOT EXISTS runs (
     created REAL NOT NULL, updated REAL NOT NULL, step INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL,
     rate REAL NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', pair TEXT,
     metrics TEXT NOT NULL DEFAULT '{}', kind TEXT NOT NULL DEFAULT 'run', spec TEXT NOT NULL DEFAULT '{}',
-    parent TEXT, parent_step INTEGER, pace REAL NOT NULL DEFAULT 0, until TEXT NOT NULL DEFAULT '{}');
+    parent TEXT, parent_step INTEGER, pace REAL NOT NULL DEFAULT 0, until TEXT NOT NULL DEFAULT '{}',
+    note TEXT NOT NULL DEFAULT '', tags TEXT NOT NULL DEFAULT '[]', starred INTEGER NOT NULL DEFAULT 0, trashed REAL,
+    verdict TEXT);
 CREATE INDEX IF NOT EXISTS runs_created ON runs (created);
 CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
 CREATE TABLE IF NOT EXISTS series (
@@ -83,7 +85,7 @@ def metric_series(name: str) -> str:
 def _migrate(db: sqlite3.Connection, version: int) -> None:
     """Bring an older database to this version's tables. Nothing of what it holds is lost.
 
-    Version 4 has one table more, which is made like those of a new database.
+    Version 4 had one table more, which is made like those of a new database.
     """
     if version == 1:
         db.execute("ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run'")
@@ -104,6 +106,12 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
         db.execute("ALTER TABLE runs ADD COLUMN parent_step INTEGER")
         db.execute("ALTER TABLE runs ADD COLUMN pace REAL NOT NULL DEFAULT 0")
         db.execute("ALTER TABLE runs ADD COLUMN until TEXT NOT NULL DEFAULT '{}'")
+    if version <= 4:
+        db.execute("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+        db.execute("ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'")
+        db.execute("ALTER TABLE runs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0")
+        db.execute("ALTER TABLE runs ADD COLUMN trashed REAL")
+        db.execute("ALTER TABLE runs ADD COLUMN verdict TEXT")
 
 
 def runs_folder() -> Path:
@@ -126,6 +134,10 @@ class Run:
         parent, parent_step: the run that this one was forked from, and where.
         pace: steps a second that it is held to; 0 for as fast as it goes.
         until: what it pauses at: {"step": N}, {"modes": K}, {"seconds": T, "end": `seconds` then} or {}.
+        note, tags, starred: what the user says about it.
+        trashed: when it was put into the trash, in seconds since 1970; None for a run that is not there.
+        verdict: key of VERDICTS, for how the run stands now; "" where none is given (maps, several members), None where it is
+            not known.
     """
 
     id: str
@@ -148,6 +160,11 @@ class Run:
     parent_step: int | None = None
     pace: float = 0.0
     until: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    starred: bool = False
+    trashed: float | None = None
+    verdict: str | None = None
 
     @property
     def config(self) -> GANConfig:
@@ -174,7 +191,7 @@ class KeptDirection:
     deviation: float
 
 
-class RunStore:
+class RunStore(Shelf):
     """Opens, or makes, the store in a folder.
 
     Args:
@@ -264,7 +281,7 @@ class RunStore:
         now = time.time()
         row = {
             "id": run,
-            "name": name.strip() or default_name(configs[0]),
+            "name": printable(name) or default_name(configs[0]),
             "configs": json.dumps([c.model_dump() for c in configs]),
             "status": "queued",
             "created": now,
@@ -358,8 +375,16 @@ class RunStore:
         """Raises RunError where there is no such run."""
         row = self._db().execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
-            raise RunError(f"There is no run {run} in {self.folder}. See the Runs page, or: python -m gan_core runs")
+            raise no_run(run, self.folder)
         return self._run(row)
+
+    def present(self, run: str) -> Run | None:
+        """A run, unless it does not exist, cannot be read or is in the trash."""
+        try:
+            row = self.get(run)
+        except RunError:
+            return None
+        return row if row.trashed is None else None
 
     def _run(self, row: sqlite3.Row) -> Run:
         values = dict(row)
@@ -369,16 +394,21 @@ class RunStore:
             raise RunError(f"Run {row['id']} was made with settings that this version does not know: {error}") from error
         for name in ("metrics", "spec", "until"):
             values[name] = json.loads(row[name])
+        values["tags"], values["starred"] = tuple(json.loads(row["tags"])), bool(row["starred"])
         return Run(**values)
 
-    def runs(self, status: Sequence[str] | None = None, limit: int = 1000, kind: str | None = "run") -> list[Run]:
-        """Newest first, of some statuses or of all, and of one kind or of both. What cannot be read any more is left out."""
+    def runs(
+        self, status: Sequence[str] | None = None, limit: int = 1000, kind: str | None = "run", trashed: bool | None = False
+    ) -> list[Run]:
+        """Newest first, of some statuses or of all, of one kind or of both, and not in the trash, or only there, or (None) both.
+        What cannot be read any more is left out."""
         among = f" AND status IN ({', '.join('?' * len(status))})" if status is not None else ""
         rows = (
             self._db()
             .execute(
-                f"SELECT * FROM runs WHERE kind = COALESCE(?, kind){among} ORDER BY created DESC, rowid DESC LIMIT ?",
-                (kind, *(status or ()), limit),
+                f"SELECT * FROM runs WHERE kind = COALESCE(?, kind){among} AND (trashed IS NOT NULL) = COALESCE(?, trashed "
+                "IS NOT NULL) ORDER BY created DESC, rowid DESC LIMIT ?",
+                (kind, *(status or ()), trashed, limit),
             )
             .fetchall()
         )
@@ -391,12 +421,14 @@ class RunStore:
         return found
 
     def pair(self, pair: str) -> list[Run]:
-        """The runs that were started side by side, in their order."""
-        rows = self._db().execute("SELECT * FROM runs WHERE pair = ? ORDER BY rowid", (pair,)).fetchall()
+        """The runs that were started side by side, in their order, but those in the trash."""
+        rows = self._db().execute("SELECT * FROM runs WHERE pair = ? AND trashed IS NULL ORDER BY rowid", (pair,)).fetchall()
         return [self._run(row) for row in rows]
 
     def update(self, run: str, **values: Any) -> None:
-        """Set columns of a run: status, step, rate, seconds, message, owner, metrics, configs, pace, until."""
+        """Set columns of a run: status, step, rate, seconds, message, owner, metrics, configs, pace, until, verdict. With a new
+        status, step, setting or measurement a verdict that was kept is forgotten, if there is no new one."""
+        values = _without_old_verdict(values)
         if "configs" in values:
             values["configs"] = json.dumps([c.model_dump() for c in values["configs"]])
         for name in ("metrics", "until"):
@@ -407,27 +439,34 @@ class RunStore:
             db.execute(f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?", (*values.values(), run))
 
     def claim(self, run: str, owner: str, expected: Sequence[str]) -> bool:
-        """Queue a run for this owner, if it is still in one of the expected statuses. Only one claimant wins."""
+        """Queue a run for this owner, if it is still in one of the expected statuses, and not in the trash. Only one wins."""
         marks = ", ".join("?" * len(expected))
         with self._write() as db:
             cursor = db.execute(
-                f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ? WHERE id = ? AND status IN ({marks})",
+                f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ?, verdict = NULL "
+                f"WHERE id = ? AND status IN ({marks}) AND trashed IS NULL",
                 (owner, time.time(), run, *expected),
             )
             if cursor.rowcount == 1:
                 db.execute("DELETE FROM commands WHERE run = ?", (run,))
             return cursor.rowcount == 1
 
-    def delete(self, run: str) -> None:
-        """Remove a run and all that belongs to it.
+    def delete(self, run: str, only_trashed: bool = False) -> None:
+        """Remove a run and all that belongs to it, for good.
+
+        Args:
+            only_trashed: refuse it if it is not in the trash, or no longer.
 
         Raises:
-            RunError: it does not exist, or is live.
+            RunError: it does not exist, is live, or is refused.
         """
-        if self.get(run).is_live:
-            raise RunError(f"Run {run} is still live. Stop it first.")
+        self._must_exist([run])
         with self._write() as db:
-            db.execute("DELETE FROM runs WHERE id = ?", (run,))
+            fits = f"status NOT IN ({', '.join('?' * len(LIVE))})" + (" AND trashed IS NOT NULL" if only_trashed else "")
+            if db.execute(f"DELETE FROM runs WHERE id = ? AND {fits}", (run, *LIVE)).rowcount == 0:
+                if self.get(run).is_live:
+                    raise RunError(f"Run {run} is still live. Stop it first.")
+                raise RunError(f"Run {run} is not in the trash. Put it there first: python -m gan_core trash {run}")
             for table in _RUN_TABLES:
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
         shutil.rmtree(self.folder / run, ignore_errors=True)
@@ -456,7 +495,7 @@ class RunStore:
             film: pictures for the replay, (step, picture); of all of them an even choice is kept.
             values: further columns, such as status or message.
         """
-        values |= {"step": step, "rate": rate, "seconds": seconds, "updated": time.time()}
+        values = _without_old_verdict({**values, "step": step, "rate": rate, "seconds": seconds, "updated": time.time()})
         if metrics is not None:
             values["metrics"] = json.dumps(metrics)
         with self._write() as db:
@@ -522,7 +561,7 @@ class RunStore:
         before = self.get(run).config
         with self._write() as db:
             text = json.dumps([c.model_dump() for c in configs])
-            db.execute("UPDATE runs SET configs = ?, updated = ? WHERE id = ?", (text, time.time(), run))
+            db.execute("UPDATE runs SET configs = ?, updated = ?, verdict = NULL WHERE id = ?", (text, time.time(), run))
             for name, value in changes.items():
                 _note(db, run, step, "set", {"name": name, "before": getattr(before, name), "value": value})
 
@@ -673,6 +712,11 @@ class RunStore:
         """Size of a run's kept checkpoints in bytes."""
         row = self._db().execute("SELECT COALESCE(SUM(size), 0) FROM checkpoints WHERE run = ?", (run,)).fetchone()
         return row[0]
+
+
+def _without_old_verdict(values: dict[str, Any]) -> dict[str, Any]:
+    """Columns to set, with which a verdict on how the run stood before is not kept."""
+    return {"verdict": None, **values} if values.keys() & VERDICT_OF else values
 
 
 def _new_id() -> str:

@@ -1,68 +1,47 @@
 """Runs: what was trained, and what can be done with it."""
 
-import base64
+from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from gan_core import METRICS, NETWORKS
-from gan_core.metrics import SCORES
-from gan_core.store import RESUMABLE, Run
-from ui import readings, sharing, shell
-from ui.palette import STATUS
-from ui.pictures import thumbnail
-from ui.text import ago, duration, whole
+from gan_core.disk import Disk, advice, said, setting, size, usage
+from gan_core.listing import pick
+from gan_core.shelf import Line
+from gan_core.store import RESUMABLE
+from ui import listed, sharing, shelf, shell, tidying
+from ui.latent.choice import write
+from ui.text import whole
 
 runner = shell.open_page("Runs")
 store = runner.store
-SHORT = {"held": "modes held", "sliced_wasserstein": "distance", "bits_per_dim": "bits per pixel"}
-PICTURES = 60  # of the newest runs
+ON_PAGE = 50  # lines of the table
+COMPARED = 8  # runs at most
+COMPARE = "pages/compare.py"
 WIDTHS = {
-    "Name": 150,
-    "Status": 78,
-    "Data": 75,
-    "Recipe": 135,
-    "Step": 58,
-    "Measured": 115,
-    "Trained": 65,
-    "Begun": 72,
-    "Disk": 62,
+    "★": 28,
+    "Name": 135,
+    "Status": 108,
+    "Data": 72,
+    "Recipe": 118,
+    "Verdict": 112,
+    "Measured": 104,
+    "Trained": 58,
+    "Begun": 64,
+    "Deleted": 64,
+    "Disk": 58,
+    "Tags": 80,
 }  # in pixels
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def picture(run: str, step: int, folder: str) -> str:
-    """A run's latest picture as a data address."""
-    frame = store.frame(run)
-    return f"data:image/png;base64,{base64.b64encode(thumbnail(frame)).decode()}" if frame else ""
-
-
-def row(run: Run, pictured: bool) -> dict:
-    """A run as a line of the table."""
-    titles = {name: entry.title for name, entry in {**SCORES, **METRICS}.items()}
-    name = next((name for name in ("held", *run.metrics) if name in run.metrics), None)
-    shown = f"{readings.shown(name, run.metrics[name][0])} {SHORT.get(name, titles[name].lower())}" if name else ""
-    members = f", {len(run.configs)} members" if len(run.configs) > 1 else ""
-    config = run.config
-    parts = [config.network] if not NETWORKS[config.network].adversarial else [config.network, config.loss]
-    penalty = f" + {config.penalty}" if config.penalty != "none" else ""
-    return {
-        "": picture(run.id, run.step, str(store.folder)) if pictured else "",
-        "Name": run.name,
-        "Status": STATUS[run.status][0],
-        "Data": config.dataset,
-        "Recipe": "map" if run.kind == "map" else ", ".join(parts) + penalty + members,
-        "Step": whole(run.step),
-        "Progress": run.step / run.steps,
-        "Measured": shown,
-        "Trained": duration(run.seconds),
-        "Begun": ago(run.created),
-        "Disk": f"{store.disk_bytes(run.id) / 1e6:.1f} MB",
-    }
-
-
 def act(ids: list[str], kind: str) -> None:
-    """Resume, stop or delete; what cannot be done is said."""
+    """Resume, stop, delete, restore, or delete for good; what cannot be done is said."""
+    st.session_state.pop("runs_said", None)
+    st.session_state.pop("sure", None)
     with shell.attempt():
+        if kind in ("trash", "restore"):
+            getattr(runner, kind)(ids)
+            return
         for run in ids:
             if kind == "resume":
                 runner.resume(run)
@@ -70,47 +49,100 @@ def act(ids: list[str], kind: str) -> None:
                 runner.send(run, "stop")
             else:
                 runner.delete(run)
-    st.session_state.pop("deleting", None)
+
+
+def compare(chosen: list[Line]) -> None:
+    """A button that lays runs over each other, on the page that does that."""
+    if not (Path(__file__).resolve().parent.parent / COMPARE).exists():
+        return
+    fits = 2 <= len(chosen) <= COMPARED and all(line.kind == "run" for line in chosen)
+    help = f"Lays 2 to {COMPARED} runs over each other."
+    if st.button("Compare", icon=":material/stacked_line_chart:", disabled=not fits, help=help):
+        st.session_state["compare"] = [line.id for line in chosen]
+        st.switch_page(COMPARE)
 
 
 @st.fragment(run_every=2.0)
-def table() -> None:
-    """The list, kept up to date. A change of the list drops the selection, so that it never slides to another run."""
+def listing() -> None:
+    """The list, kept up to date."""
     with shell.guarded():
-        runs = store.runs(limit=1000, kind=None)
-        if not runs:
-            st.subheader("No runs yet")
-            st.write("Every run is kept here with its curves, its pictures and its checkpoints.")
-            st.page_link("playground.py", label="Train the first one", icon=":material/play_circle:")
+        values = shelf.arrive()
+        in_trash, disk = values["trash"], usage(store)
+        trashed = store.lines(trashed=True) if disk.trashed else []
+        lines = trashed if in_trash else store.lines()
+        if notice := shell.notice():
+            st.session_state["runs_said"] = notice  # it stays until the next thing is done
+        if notice := st.session_state.get("runs_said"):
+            st.warning(notice)
+        if not in_trash and disk.is_near:
+            st.warning(shell.plain(f"{said(disk)} {advice(disk, lines)}"), icon=":material/hard_drive:")
+        if not lines:
+            empty(in_trash, trashed)
             return
-        bar = st.container(horizontal=True, vertical_alignment="center")
-        st.session_state.setdefault("list_version", 0)
-        ids = [run.id for run in runs]
-        if st.session_state.get("listed") != ids:
-            st.session_state["listed"] = ids
-            st.session_state["list_version"] += 1
-        event = st.dataframe(
-            [row(run, k < PICTURES) for k, run in enumerate(runs)],
-            hide_index=True,
-            on_select="rerun",
-            selection_mode="multi-row",
-            key=f"table_{st.session_state['list_version']}",
-            height=min(660, 38 + 44 * len(runs)),
-            row_height=44,
-            column_config={
-                "": st.column_config.ImageColumn(width=48),
-                "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=85),
-                **{name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
-            },
-        )
-        chosen = [runs[k] for k in event.selection.rows if k < len(runs)]
+        shelf.controls(lines)
+        bar = st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
+        found = pick(lines, shelf.wanted(values))
+        pages = max(1, -(-len(found) // ON_PAGE))
+        values["page"] = min(values["page"], pages)
+        shown = found[(values["page"] - 1) * ON_PAGE :][:ON_PAGE]
+        chosen = table(shown) if shown else []
         with bar:
-            actions(chosen)
+            if in_trash:
+                trash_actions(chosen, lines)
+            else:
+                actions(chosen, lines, trashed)
+        if not shown:
+            st.markdown("No run fits this search.")
+            st.button("Clear the search", icon=":material/close:", on_click=shelf.clear)
+        foot(values, len(lines), len(found), pages, disk)
+        shelf.follow(values)
 
 
-def actions(chosen: list[Run]) -> None:
+def empty(in_trash: bool, trashed: list[Line]) -> None:
+    """What stands here while there is nothing to list."""
+    if in_trash:
+        st.subheader("The trash is empty")
+        st.write(f"What is deleted waits here for {setting('GAN_PLAYGROUND_TRASH_DAYS'):g} days, and can be restored.")
+        return
+    tidying.undo(trashed, act)
+    st.subheader("No runs yet")
+    st.write("Every run is kept here with its curves, its pictures and its checkpoints.")
+    st.page_link("playground.py", label="Train the first one", icon=":material/play_circle:")
+
+
+def table(shown: list[Line]) -> list[Line]:
+    """The lines, and which of them are chosen. When the list changes, what was chosen stays so, wherever it stands now."""
+    ids = [line.id for line in shown]
+    if st.session_state.get("listed") != ids or "list_version" not in st.session_state:
+        before = set(st.session_state.get("chosen", ()))
+        st.session_state["listed"] = ids
+        st.session_state["list_version"] = st.session_state.get("list_version", 0) + 1
+        st.session_state["first_chosen"] = [k for k, run in enumerate(ids) if run in before]
+    rows = [listed.row(store, line, verdict) for line, verdict in zip(shown, listed.verdicts(store, shown), strict=True)]
+    columns = [name for name in rows[0] if name != "Tags" or any(each["Tags"] for each in rows)]
+    event = st.dataframe(
+        rows,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": st.session_state["first_chosen"]}},
+        key=f"table_{st.session_state['list_version']}",
+        column_order=columns,
+        height=min(615, 38 + 44 * len(rows)),
+        row_height=44,
+        column_config={
+            "": st.column_config.ImageColumn(width=44),
+            **{name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
+        },
+    )
+    chosen = [shown[k] for k in event.selection.rows if k < len(shown)]
+    st.session_state["chosen"] = [line.id for line in chosen]
+    return chosen
+
+
+def actions(chosen: list[Line], lines: list[Line], trashed: list[Line]) -> None:
     """What can be done with the chosen runs."""
-    ids = [run.id for run in chosen]
+    ids = [line.id for line in chosen]
     if st.button(
         "Open",
         icon=":material/open_in_new:",
@@ -123,10 +155,11 @@ def actions(chosen: list[Run]) -> None:
             st.switch_page("pages/collapse.py")
         shell.set_focus(ids[0])
         st.switch_page("playground.py")
+    compare(chosen)
     st.button(
         "Resume",
         icon=":material/play_arrow:",
-        disabled=not chosen or any(r.status not in ("paused", *RESUMABLE) for r in chosen),
+        disabled=not chosen or any(line.status not in ("paused", *RESUMABLE) for line in chosen),
         on_click=act,
         args=(ids, "resume"),
         help="Goes on from the last checkpoint.",
@@ -134,30 +167,66 @@ def actions(chosen: list[Run]) -> None:
     st.button(
         "Stop",
         icon=":material/stop:",
-        disabled=not chosen or not all(r.is_live for r in chosen),
+        disabled=not chosen or not all(line.is_live for line in chosen),
         on_click=act,
         args=(ids, "stop"),
     )
-    if st.session_state.get("deleting") and st.session_state["deleting"] == ids:
-        what = f"{len(ids)} runs" if len(ids) > 1 else f"**{shell.plain(chosen[0].name)}**, begun {ago(chosen[0].created)},"
-        st.markdown(f"Delete {what} for good?", width="content")
-        st.button("Delete", icon=":material/delete_forever:", key="really", on_click=act, args=(ids, "delete"))
-        st.button("Keep", key="keep", on_click=lambda: st.session_state.pop("deleting", None))
-    else:
-        st.button(
-            "Delete …",
-            icon=":material/delete:",
-            disabled=not chosen or any(r.is_live for r in chosen),
-            key="delete",
-            on_click=lambda: st.session_state.update(deleting=ids),
-        )
+    tidying.star(store, chosen)
+    tidying.edit(store, chosen, sorted({tag for line in lines for tag in line.tags}))
+    st.button(
+        "Delete",
+        icon=":material/delete:",
+        disabled=not chosen or any(line.is_live for line in chosen),
+        key="delete",
+        on_click=act,
+        args=(ids, "trash"),
+        help="Into the trash, from where it can be restored.",
+    )
     sharing.save(chosen)
-    if not chosen:
+    if not tidying.undo(trashed, act) and not chosen:
         st.caption("Choose runs with the boxes at the left.", width="content")
 
 
-with st.container(horizontal=True, horizontal_alignment="right"):
+def trash_actions(chosen: list[Line], lines: list[Line]) -> None:
+    """What can be done with what lies in the trash."""
+    ids, all_ids = [line.id for line in chosen], [line.id for line in lines]
+    st.button(
+        "Restore",
+        icon=":material/restore_from_trash:",
+        type="primary",
+        disabled=not chosen,
+        on_click=act,
+        args=(ids, "restore"),
+    )
+    tidying.sure("for_good", "Delete for good …", f"Delete {tidying.told(chosen)} for good?", ids, act, not chosen)
+    every = f"Delete all {len(lines)} for good?" if len(lines) > 1 else "Delete it for good?"
+    tidying.sure("empty", "Empty the trash …", every, all_ids, act, not lines)
+
+
+def foot(values: dict, total: int, fitting: int, pages: int, disk: Disk) -> None:
+    """How many there are, pages, room, and the list as a file."""
+    page = values["page"]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if pages > 1:
+            st.button("Earlier page", icon=":material/chevron_left:", disabled=page == 1, on_click=shelf.turn, args=(page - 1,))
+            st.button("Next page", icon=":material/chevron_right:", disabled=page == pages, on_click=shelf.turn, args=(page + 1,))
+        first = (page - 1) * ON_PAGE + 1
+        part = f"{whole(first)} to {whole(min(fitting, page * ON_PAGE))} of " if pages > 1 else ""
+        among = f", of {whole(total)} in all" if fitting < total else ""
+        noun = "run" if fitting == 1 else "runs"
+        room = f"{size(disk.used)} of {size(disk.cap)} used"
+        trash = f" · {disk.trashed} in the trash ({size(disk.trash)})" if disk.trashed else ""
+        if values["trash"]:
+            trash += f", each for {setting('GAN_PLAYGROUND_TRASH_DAYS'):g} days"
+        st.caption(f"{part}{whole(fitting)} {noun}{among} · {room}{trash}", width="content")
+        st.space("stretch")
+        sharing.list_link(urlencode(write(values, shelf.FIELDS)))
+
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    shelf.view()
+    st.space("stretch")
     sharing.take_in(store)
-if notice := shell.notice():
-    st.warning(notice)
-table()
+# the table's own download would hand out names as formulas that run: there is a link of our own
+st.html("<style>[data-testid='stElementToolbar'] { display: none; }</style>")
+listing()

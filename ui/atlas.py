@@ -141,10 +141,9 @@ def _focus(runner: Runner) -> Run | None:
     """The map that this tab looks at, else the newest."""
     chosen = st.session_state.get("map_run")
     if chosen:
-        try:
-            return runner.store.get(chosen)
-        except PlaygroundError:  # deleted meanwhile
-            st.session_state.pop("map_run")
+        if found := runner.store.present(chosen):
+            return found
+        st.session_state.pop("map_run")  # deleted meanwhile
     maps = runner.store.runs(limit=1, kind="map")
     return maps[0] if maps else None
 

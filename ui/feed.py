@@ -130,6 +130,15 @@ def report_file(request: Request) -> Response:
         return Response(made, media_type="text/html", headers={**_HEADERS, "Content-Disposition": name})
 
 
+def list_file(request: Request) -> Response:
+    """The list of runs as CSV."""
+    with _told():
+        runner, _ = _runs(request)
+        made = sharing.list_csv(runner.store, request.query_params)
+        name = 'attachment; filename="runs.csv"'
+        return Response(made, media_type="text/csv; charset=utf-8", headers={**_HEADERS, "Content-Disposition": name})
+
+
 ROUTES = [
     Route("/live/{run}", run_feed),
     Route("/pair/{one}/{two}", run_feed),
@@ -137,6 +146,7 @@ ROUTES = [
     Route("/movie/{run}/{kind}", movie_file),
     Route("/bundle/{run}", bundle_file),
     Route("/report", report_file),
+    Route("/runs.csv", list_file),
     Route("/explore/{run}", explore_feed),
     Route("/walk/{run}/{kind}", walk_file),
 ]

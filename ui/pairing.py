@@ -6,11 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import streamlit as st
 
-from gan_core import GANConfig, PlaygroundError, Runner, RunStore
+from gan_core import GANConfig, Runner, RunStore
 from gan_core.maps import MapSpec
 from gan_core.store import RESUMABLE, Run
 from ui import shell
@@ -26,10 +25,7 @@ def newest(store: RunStore, kind: str) -> list[Run]:
         last = next((run for run in store.runs(limit=300) if run.pair and run.pair.startswith(f"{kind}:")), None)
         found = store.pair(last.pair) if last else []
     else:
-        found = []
-        for run in chosen:
-            with suppress(PlaygroundError):  # deleted meanwhile
-                found.append(store.get(run))
+        found = [run for run in map(store.present, chosen) if run]
     return found if len(found) == PARTS else []
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from gan_core import PlaygroundError, RunStore, bundle, report
-from gan_core.store import Run
-from ui import shell
+from gan_core.listing import pick
+from gan_core.shelf import Line
+from ui import listed, shelf, shell
+from ui.latent.choice import read
 
 LIMIT_MB = 1024  # of a bundle that is handed in
 
@@ -26,7 +29,7 @@ def bundled(store: RunStore, run: str) -> bytes:
     return file.getvalue()
 
 
-def save(chosen: list[Run]) -> None:
+def save(chosen: list[Line]) -> None:
     """A popover with what can be saved of the chosen runs: links, which outlast the list's coming anew every moment."""
     ids = [run.id for run in chosen]
     fits = 1 <= len(ids) <= report.RUNS and all(run.kind == "run" for run in chosen)
@@ -42,8 +45,19 @@ def save(chosen: list[Run]) -> None:
         st.caption(f"A page that opens without a network: curves, samples, settings, verdict. For up to {report.RUNS} runs.")
 
 
+def list_link(query: str) -> None:
+    """A link to the list as a CSV file, as it is filtered and sorted."""
+    _link(f"runs.csv?{query}", "CSV")
+
+
+def list_csv(store: RunStore, query: Mapping[str, str]) -> str:
+    """The list that a query asks for, whole, as CSV."""
+    values, _ = read(query, shelf.FIELDS)
+    return listed.table_csv(pick(store.lines(values["trash"]), shelf.wanted(values)))
+
+
 def _link(address: str, name: str) -> None:
-    st.html(f'<a class="file" href="{escape(address)}" download>{name}</a>')
+    st.html(f'<a class="file" href="{escape(address)}" download>{name}</a>', width="content")
 
 
 def take_in(store: RunStore) -> None:

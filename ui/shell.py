@@ -166,18 +166,27 @@ def focus_run(store: RunStore) -> Run | None:
     if chosen == NEW:
         return None
     if chosen:
-        try:
-            if (run := store.get(chosen)).kind == "run":
-                return run
-            set_focus(None)  # a map is shown in the lab
-            return None
-        except PlaygroundError as error:  # deleted, or a link from elsewhere; or settings that this version does not know
-            gone = f"There is no run {chosen[:40]} here; it may have been deleted."
-            st.session_state["notice"] = str(error) if store.holds(chosen) else gone
+        run = store.present(chosen)
+        if run is None:
+            st.session_state["notice"] = _why_absent(store, chosen)
             set_focus(None)
             return None
+        if run.kind == "run":
+            return run
+        set_focus(None)  # a map is shown in the lab
+        return None
     runs = store.runs(LIVE, limit=1) or store.runs(limit=1)
     return runs[0] if runs else None
+
+
+def _why_absent(store: RunStore, run: str) -> str:
+    """Why a run that a tab or a link names cannot be shown."""
+    if not store.holds(run):
+        return f"There is no run {run[:40]} here; it may have been deleted."
+    try:
+        return f"{store.get(run).name} lies in the trash. The Runs page can bring it back."
+    except PlaygroundError as error:  # settings that this version does not know
+        return str(error)
 
 
 def focused() -> str | None:

@@ -90,7 +90,7 @@ def _emptied(server: Server) -> bool:
         until(at_rest, 20)
     except AssertionError:
         return False
-    for run in store.runs(kind=None):
+    for run in store.runs(kind=None, trashed=None):
         store.delete(run.id)
     return True
 

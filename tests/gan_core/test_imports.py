@@ -14,7 +14,7 @@ LEVELS = [
     {"colours", "errors", "draws", "losses", "penalties", "optim", "layers", "latent", "inversion", "vision", "script_text"},
     {"files", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style"},
     {"points", "images", "album", "discrete"},
-    {"data", "networks", "uploads"},
+    {"data", "networks", "uploads", "shelf"},
     {"features"},
     {"metrics", "rules"},
     {"config"},
@@ -35,7 +35,7 @@ LEVELS = [
     },
     {"health", "lab", "script_networks", "script_pixelcnn", "script_remedies"},
     {"trainer", "store", "script_training"},
-    {"inside", "outline", "reading", "script", "explorer"},
+    {"inside", "outline", "reading", "script", "explorer", "disk", "listing"},
     {"frames", "directions"},
     {"bundle_parts", "trace"},
     {"bundle", "report", "tensorboard"},
@@ -44,6 +44,7 @@ LEVELS = [
     {"mapping"},
     {"runner"},
     {"__init__"},
+    {"commands"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

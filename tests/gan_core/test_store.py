@@ -727,13 +727,44 @@ def test_no_more_directions_are_kept_than_allowed(store, run):
         store.put_direction(run, "one more", "z", UNIT, 1.0)
 
 
-def test_a_database_of_version_3_takes_directions(store, run):
-    """Version 3 had all tables but this one."""
+def _as_of(store, version):
+    """The folder of a store, made what version 3 or 4 would have left."""
     store.close()
     with sqlite3.connect(store.folder / "runs.db") as db:
-        db.execute("DROP TABLE directions")
-        db.execute("PRAGMA user_version = 3")
-    newer = RunStore(store.folder)
+        if version == 3:
+            db.execute("DROP TABLE directions")
+        for column in ("note", "tags", "starred", "trashed", "verdict"):
+            db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        db.execute(f"PRAGMA user_version = {version}")
+    return store.folder
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_runs_of_a_database_of_version_3_or_4_are_neither_noted_nor_in_the_trash(store, run, version):
+    row = RunStore(_as_of(store, version)).get(run)
+    assert (row.note, row.tags, row.starred, row.trashed, row.verdict) == ("", (), False, None, None)
+
+
+def test_a_run_of_a_database_of_version_4_can_be_described_and_trashed(store, run):
+    newer = RunStore(_as_of(store, 4))
+    newer.update(run, status="stopped")
+    newer.describe(run, note="A note", tags=["one"], starred=True)
+    newer.trash([run])
+    (line,) = newer.lines(trashed=True)
+    assert (line.note, line.tags, line.starred, newer.runs()) == ("A note", ("one",), True, [])
+
+
+def test_all_else_of_a_database_of_version_4_stays(store, run):
+    _report(store, run, 3, frame=b"picture")
+    before = store.get(run)
+    newer = RunStore(_as_of(store, 4))
+    assert (newer.get(run), newer.frame(run)) == (before, b"picture")
+    assert _dump(newer.folder)[-1] == SCHEMA
+
+
+def test_a_database_of_version_3_takes_directions(store, run):
+    """Version 3 had all tables but this one."""
+    newer = RunStore(_as_of(store, 3))
     newer.put_direction(run, "smile", "z", UNIT, 1.0)
     assert [kept.name for kept in newer.directions(run)] == ["smile"]
 

@@ -181,7 +181,7 @@ def test_a_fork_shows_how_its_parent_went_on(forked):
 
 def test_a_fork_without_its_parent_shows_itself(forked):
     runner, run, fork = forked
-    runner.delete(run)
+    runner.store.delete(run)
     assert "branch_t" not in unpack(live.run_message(runner, runner.store.get(fork)))[1]
 
 
@@ -218,7 +218,7 @@ def test_before_its_fork_a_run_can_be_forked_from_its_parents_steps(forked):
     runner, run, _ = forked
     end = runner.fork(run, 40)
     assert film.kept_along(runner.store, runner.store.get(end)) == {0: run, 40: end}
-    runner.delete(run)
+    runner.store.delete(run)
     assert film.kept_along(runner.store, runner.store.get(end)) == {40: end}
 
 

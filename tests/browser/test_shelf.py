@@ -1,0 +1,65 @@
+"""The list of runs in a browser: what is typed outlasts the refresh, choices stand in the address, and deleting can be undone."""
+
+import pytest
+from driving import until
+from playwright.sync_api import expect
+
+from gan_core import GANConfig
+
+
+@pytest.fixture
+def two(server):
+    ids = [server.store.create([GANConfig(steps=50)], name) for name in ("amber", "birch")]
+    for run in ids:
+        server.store.update(run, status="stopped")
+    return ids
+
+
+@pytest.fixture
+def page(server, two, tabs):
+    page = tabs(f"{server.url}runs")
+    expect(page.get_by_text("2 runs ·")).to_be_visible()
+    return page
+
+
+def choose_first(page):
+    """Tick the box of the first line."""
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_enabled()
+
+
+def test_a_note_that_is_being_typed_outlasts_the_lists_refreshes(server, two, page):
+    choose_first(page)
+    page.get_by_role("button", name="Edit").click()
+    note = page.get_by_label("Note")
+    note.press_sequentially("half of ")
+    server.store.describe(two[0], name="changed elsewhere")  # the list comes anew, and is another one
+    until(lambda: "changed elsewhere" in page.get_by_test_id("stDataFrame").text_content(), what="the list shows the new name")
+    note.press_sequentially("a note")
+    note.press("Control+Enter")
+    until(lambda: server.store.get(two[1]).note == "half of a note")
+    expect(note).to_have_value("half of a note")
+
+
+def test_a_search_stands_in_the_address_and_outlasts_a_refresh_and_a_walk(page):
+    search = page.get_by_placeholder("Name, note, tag")
+    search.press_sequentially("AMB")
+    expect(page.get_by_text("1 run, of 2 in all")).to_be_visible()
+    until(lambda: page.url.endswith("runs?q=AMB"))
+    page.reload()
+    expect(page.get_by_text("1 run, of 2 in all")).to_be_visible()
+    page.get_by_role("link", name="Latent space").click()
+    expect(page.get_by_text("Nothing to explore yet")).to_be_visible()
+    page.get_by_role("link", name="Runs").click()
+    expect(search).to_have_value("AMB")
+
+
+def test_deleting_can_be_undone_after_a_refresh(server, two, page):
+    choose_first(page)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("1 run ·")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Undo delete").click()
+    expect(page.get_by_text("2 runs ·")).to_be_visible()
+    assert len(server.store.lines()) == 2

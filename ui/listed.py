@@ -1,0 +1,128 @@
+"""Runs as lines of a table, and as a CSV file."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from gan_core import METRICS, NETWORKS, VERDICTS, PlaygroundError, RunStore
+from gan_core.disk import size
+from gan_core.features import judge_of
+from gan_core.metrics import SCORES, is_judged
+from gan_core.reading import verdict_name
+from gan_core.shelf import Line
+from ui import readings
+from ui.live import known_data
+from ui.palette import STATUS
+from ui.pictures import thumbnail
+from ui.text import ago, duration
+from ui.verdict import verdict_of
+
+SHORT = {"held": "modes held", "sliced_wasserstein": "distance", "bits_per_dim": "bits per pixel"}
+HEADLINES = ("held", "bits_per_dim", "sliced_wasserstein")  # the first that a run has
+JUDGING_SECONDS = 0.06  # at each look, for verdicts that are not known yet
+FORMULA = "=+-@\t\r＝＋－＠"  # what a spreadsheet takes for the beginning of a formula
+TOLD = ("id", "name", "status", "kind", "dataset", "network", "loss", "penalty", "members", "step", "steps", "seconds")
+
+
+@lru_cache(maxsize=1024)
+def _picture(store: RunStore, run: str, updated: float) -> str:
+    """A run's latest picture as a data address."""
+    frame = store.frame(run)
+    return f"data:image/png;base64,{base64.b64encode(thumbnail(frame)).decode()}" if frame else ""
+
+
+def row(store: RunStore, line: Line, verdict: str) -> dict[str, Any]:
+    """A run as a line of the table. Everything in it is shown as text."""
+    begun = line.step and line.status != "finished"
+    when = {"Begun": ago(line.created)} if line.trashed is None else {"Deleted": ago(line.trashed)}
+    return {
+        "": _picture(store, line.id, line.updated),
+        "★": "★" if line.starred else "",
+        "Name": line.name,
+        "Status": f"{STATUS[line.status][0]} {line.step / max(1, line.steps):.0%}" if begun else STATUS[line.status][0],
+        "Data": line.dataset,
+        "Recipe": recipe(line),
+        "Verdict": VERDICTS[verdict].title if verdict in VERDICTS else "",
+        "Measured": measured(line),
+        "Trained": duration(line.seconds),
+        **when,
+        "Disk": size(line.bytes) if line.bytes else "–",
+        "Tags": ", ".join(line.tags),
+    }
+
+
+def recipe(line: Line) -> str:
+    """What is trained, in a few words."""
+    if line.kind == "map":
+        return "map"
+    network = NETWORKS.get(line.network)
+    parts = [line.network, *([line.loss] if network is None or network.adversarial else [])]
+    penalty = f" + {line.penalty}" if line.penalty not in ("none", "") else ""
+    return ", ".join(parts) + penalty + (f", {line.members} members" if line.members > 1 else "")
+
+
+def measured(line: Line) -> str:
+    """The metric that says most; the mean of several members."""
+    name = next((name for name in (*HEADLINES, *line.metrics) if name in line.metrics), None)
+    if name is None:
+        return ""
+    entry = SCORES.get(name) or METRICS.get(name)
+    words = SHORT.get(name) or (entry.title.lower() if entry else name)
+    value = line.metric(name)
+    if line.members > 1:
+        return f"{value:.2g} {words} (mean)"
+    return f"{readings.shown(name, value)} {words}"
+
+
+def verdicts(store: RunStore, lines: Sequence[Line]) -> list[str]:
+    """The verdict on each, as it stands now; "" where there is none, or where it will be known at one of the next looks.
+
+    That of a run at rest is kept in the store; most are there already, since a run that ends keeps its own.
+    """
+    end = time.perf_counter() + JUDGING_SECONDS
+    return [line.verdict if line.verdict is not None else _judged(store, line, end) for line in lines]
+
+
+def _judged(store: RunStore, line: Line, end: float) -> str:
+    if line.kind != "run" or line.members > 1 or time.perf_counter() > end:
+        return ""
+    try:
+        run = store.get(line.id)
+    except PlaygroundError:  # deleted meanwhile, or made by another version
+        return ""
+    data = known_data(run.config)
+    if data is None:
+        return ""
+    judge = judge_of(run.config.source) if is_judged(data) else None
+    if run.is_live or (judge is not None and not judge.ready):
+        verdict = verdict_of(store, run, data)
+        return verdict.name if verdict else ""
+    name = verdict_name(store, run, data, judge)
+    store.keep_verdict(run.id, name, run.updated)
+    return name
+
+
+def table_csv(lines: Sequence[Line]) -> str:
+    """The lines as CSV. A text that a spreadsheet would take for a formula gets an apostrophe, which makes it text."""
+    metrics = sorted({name for line in lines for name in line.metrics})
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([*TOLD, "created", "bytes", "verdict", "starred", "tags", "note", *metrics])
+    for line in lines:
+        created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line.created))
+        said = [line.verdict or "", "yes" if line.starred else "", ", ".join(line.tags), line.note]
+        values = [line.metric(name) for name in metrics]
+        numbers = ["" if value != value else f"{value:.6g}" for value in values]
+        cells = [*(getattr(line, name) for name in TOLD), created, line.bytes, *said]
+        writer.writerow([*(_cell(value) for value in cells), *numbers])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(tuple(FORMULA)) else value
