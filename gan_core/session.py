@@ -23,7 +23,7 @@ from .frames import film_frame, live_parts, pack
 from .members import PLAYERS
 from .metrics import COUNTED_MODES, TALLIES
 from .pace import MET, Pace, covered, span
-from .store import RunStore, metric_series
+from .store import SECONDS, RunStore, metric_series
 from .trace import TOLD, traced_step
 from .trainer import Trainer
 
@@ -311,7 +311,7 @@ class Session:
             frame=frame,
             film=self._film,
             metrics=self.metrics,
-            series={"train": rows, **self._measured},
+            series={"train": rows, SECONDS: [(self.step, np.full((1, len(self.configs)), self.seconds))], **self._measured},
             status=self.status,
             message=self.message,
         )
