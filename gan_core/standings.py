@@ -59,11 +59,12 @@ def settings(rows: Sequence[Run]) -> tuple[dict[str, list[Any]], dict[str, Any]]
 def measures(rows: Sequence[Run]) -> dict[str, Measure]:
     """Name -> the last measurement of every metric that at least one run has; of several members their mean."""
     known = {**SCORES, **METRICS}
-    names = [name for name in known if any(name in row.metrics for row in rows)]
+    values = {name: [_mean(row.metrics.get(name, ())) for row in rows] for name in known}
     perfect = [floors_of(row) for row in rows]
     return {
-        name: Measure(known[name].title, [_mean(row.metrics.get(name, ())) for row in rows], [each.get(name) for each in perfect])
-        for name in names
+        name: Measure(known[name].title, own, [each.get(name) for each in perfect])
+        for name, own in values.items()
+        if any(value is not None for value in own)
     }
 
 

@@ -71,7 +71,7 @@ export class Plot extends Curves {
       c.fillText(short(log ? 10 ** v : v), LEFT - 5, py);
     }
     c.textBaseline = "top"; c.textAlign = "center";
-    for (const v of ticks(s.x0, s.x1, width < 360 ? 3 : 5)) c.fillText(axis === "step" ? whole(v) : number(v), Math.min(s.px(v), width - 16), height - BOTTOM + 4);
+    for (const v of ticks(s.x0, s.x1, width < 360 ? 4 : 6)) c.fillText(axis === "step" ? whole(v) : number(v), Math.min(s.px(v), width - 16), height - BOTTOM + 4);
     c.fillText(axis, LEFT + s.w / 2, height - 14);
     c.globalAlpha = 1;
     c.save();
@@ -120,8 +120,9 @@ export class Plot extends Curves {
       const k = at[j], ended = l.x[k] < place && l.x.length > 1 && k === l.x.length - 1 && place - l.x[k] > (s.x1 - s.x0) / 50;
       if (ended) return null;
       if (isFinite(l.y[k])) { c.fillStyle = t[l.colour]; c.beginPath(); c.arc(s.px(l.x[k]), s.py(l.y[k]), 3, 0, 6.3); c.fill(); }
-      const around = l.low && isFinite(l.low[k]) ? ` (${value(l.low[k])} to ${value(l.high[k])}, n = ${l.count[k]})` : "";
-      return `${l.name} ${value(l.y[k])}${around}`;
+      const around = l.n > 1 && l.low && isFinite(l.low[k]) ? ` (${value(l.low[k])} to ${value(l.high[k])}, n = ${l.count[k]})` : "";
+      const away = Math.abs(l.x[k] - place) > (s.x1 - s.x0) / 100; // it was measured at another moment
+      return `${l.name} ${value(l.y[k])}${around}${away ? ` at ${axis === "step" ? whole(l.x[k]) : `${number(l.x[k])} s`}` : ""}`;
     }).filter(Boolean);
     this.tip.textContent = `${axis === "step" ? `At step ${whole(place)}` : `After ${number(place)} s of training`}: ${words.join(", ")}.`;
     this.tip.style.left = `${Math.min(Math.max(0, px < width / 2 ? px + 12 : px - 252), Math.max(0, width - 250))}px`;

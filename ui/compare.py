@@ -31,11 +31,16 @@ def show(runner: Runner) -> None:
         values["runs"] = ",".join(run.id for run in runs)
         st.session_state["comparison_left_out"] = [*st.session_state.get("comparison_left_out", []), *words]
     offered = {run.id: run for run in [*runner.store.runs(limit=OFFERED), *runs]}
-    _choose_runs(values, offered, [run.id for run in runs])
+    enough = len(runs) >= FEWEST
+    left, right = st.columns([3, 2]) if enough else (st.container(), None)
+    with left:
+        _choose_runs(values, offered, [run.id for run in runs])
     _say()
-    if len(runs) < FEWEST:
+    if not enough:
         _nothing_yet(len(offered), len(runs))
     else:
+        with right:
+            _choose_curves(values, runs)
         form = Form(values, FIELDS, PAGE)
         _controls(form, runs)
         _COMPARE(data=message(runner, runs, values), key="compare_view", on_status_change=lambda: None)
@@ -111,12 +116,9 @@ def _nothing_yet(there: int, chosen: int) -> None:
 
 
 def _controls(form: Form, runs: Sequence[Run]) -> None:
-    """Which curves, and how they are drawn."""
+    """How the curves are drawn."""
     several = any(len(run.configs) > 1 for run in runs)
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
-    with left:
-        _choose_curves(form.values, runs)
-    with right, st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium"):
         form.segments("x", "Over", {"step": "Steps", "time": "Time"}, "Steps of the generator, or time spent training.")
         form.segments(
             "scale", "Scale", {"linear": "Linear", "log": "Log"}, "A logarithm shows small values as well as large ones."
@@ -124,7 +126,7 @@ def _controls(form: Form, runs: Sequence[Run]) -> None:
         about = "Runs that differ only in their seed, and the members of one run, as their mean with a band around it."
         each = "First member" if several else "Each"
         form.segments("seeds", "Seeds", {"each": each, "deviation": "Mean ± sd", "range": "Min to max"}, about)
-        with st.container(width=150):
+        with st.container(width=180):
             form.slide("smooth", "Smoothing", 0.0, 0.99, 0.01, "Each point becomes the mean of those before it, older ones less.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,10 +97,21 @@ def curves_shown(runs: Sequence[Run], asked: str) -> list[str]:
     return chosen or [name for name in (head, "loss_d", "loss_g", "bits") if name in there][:3]
 
 
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """Names by which the runs can be told apart: of those that read alike, with the seed or the end of the id."""
+    often = Counter(run.name for run in runs)
+    with_seed = [f"{run.name}, seed {run.config.seed}" for run in runs]
+    alike = Counter(with_seed)
+    return [
+        run.name if often[run.name] == 1 else text if alike[text] == 1 else f"{run.name} · {run.id[-6:]}"
+        for run, text in zip(runs, with_seed, strict=True)
+    ]
+
+
 def entries(runs: Sequence[Run], seeds: str) -> list[Entry]:
     """The lines of the legend: runs, or groups of those that are the same but for their seed."""
     if seeds == "each":
-        return [Entry(run.name, [k], [(run, 0)]) for k, run in enumerate(runs)]
+        return [Entry(name, [k], [(runs[k], 0)]) for k, name in enumerate(names_of(runs))]
     found = []
     for places in groups([run.config.model_dump() for run in runs]):
         units = [(runs[k], member) for k in places for member in range(len(runs[k].configs))]
@@ -168,10 +180,10 @@ def _chart(
         parts |= {"x": x, "y": y} | ({"raw": raw} if values["smooth"] else {})
         arrays |= {f"{part}{at}_{k}": np.asarray(part_values, np.float32) for part, part_values in parts.items()}
         known = np.concatenate([v[np.isfinite(v)] for v in (raw, y)])
-        lowest = min(lowest, known.min(initial=np.inf))
+        lowest = min(lowest, float(known.min(initial=np.inf)))
         lines.append(k)
     log = values["scale"] == "log" and 0 < lowest < np.inf
-    note = "Linear, because a logarithm needs values above 0, and not all are." if values["scale"] == "log" and not log else ""
+    note = "linear: not all values are above 0" if values["scale"] == "log" and not log else ""
     return {"title": QUANTITIES[name], "name": name, "as": readings.written(name), "lines": lines, "log": log, "note": note}
 
 
@@ -273,12 +285,12 @@ def message(runner: Runner, runs: Sequence[Run], values: Mapping[str, Any], know
         "runs": [
             {
                 "id": run.id,
-                "name": run.name,
+                "name": name,
                 "step": run.step,
                 "film": len(run.configs) == 1,
                 "waiting": "No picture yet." if run.status != "failed" else "It failed before its first picture.",
             }
-            for run in runs
+            for run, name in zip(runs, names_of(runs), strict=True)
         ],
         "legend": [
             {"name": entry.name, "text": _told(entry, runs, values["seeds"]), "run": entry.runs[0], "n": len(entry.units)}
