@@ -65,8 +65,7 @@ class Compare {
     this.legend();
     this.draw(arrays);
     this.fill(".caption", h.caption, (box) => { box.textContent = h.caption; });
-    const own = h.runs.map((_, k) => ({ colour: `run${k}`, place: k }));
-    this.shelf.update(h.runs, own, h.dashes, arrays, h.palette);
+    this.shelf.update(h.runs, h.dashes, arrays, h.palette, h.made);
     this.settings();
     this.measures();
     this.find(".csv").href = h.csv;
@@ -195,6 +194,7 @@ class Compare {
     const t = theme(this.root, this.h.palette), gap = 24, width = 1000, f = new Figure(width, t);
     let y = gap;
     for (const entry of this.h.legend) {
+      if (this.hidden.has(this.h.runs[entry.run].id)) continue;
       const pen = f.pen(gap, y), end = f.words(`${entry.name}: ${entry.text}`, gap + 44, y, width - 2 * gap - 44);
       Object.assign(pen, { strokeStyle: t[`run${entry.run}`], lineWidth: 2.4 });
       pen.setLineDash(this.h.dashes[entry.run]);

@@ -42,7 +42,7 @@ export class Plot extends Curves {
   }
 
   scales(width, height) {
-    const { lines, floor, log } = this.chart, of = log ? (v) => Math.log10(v) : (v) => v;
+    const { lines, floor, log, as } = this.chart, of = log ? (v) => Math.log10(v) : (v) => v;
     const last = Math.max(...lines.map((l) => l.x.at(-1) ?? 0), 0), [x0, x1] = this.range || [0, last || 1];
     const seen = [];
     for (const { x, y, raw, low, high } of lines) for (const values of [y, raw, low, high]) {
@@ -52,6 +52,7 @@ export class Plot extends Curves {
     const cut = Math.floor(seen.length / 200); // the wildest half per cent at each end may leave the picture
     let low = seen[cut] ?? 0, high = seen[seen.length - 1 - cut] ?? 1;
     if (floor != null && (!log || floor > 0)) { low = Math.min(low, of(floor)); high = Math.max(high, of(floor)); }
+    if (as === "whole" && !log) { low = Math.min(low, 0); high = Math.max(high, 1); } // a count
     if (high - low < 1e-9) { low -= 0.5; high += 0.5; }
     const pad = (high - low) * 0.06, w = width - LEFT - RIGHT, h = height - TOP - BOTTOM;
     low -= pad; high += pad;

@@ -31,12 +31,17 @@ class Picture {
     this.own?.close();
   }
 
-  // A run, in the place of another one or of itself; `frame`: its latest picture, if that is a new one.
-  update(run, colour, dash, frame, palette) {
-    if (run.id !== this.run?.id) { this.film?.dispose(); Object.assign(this, { film: run.film ? new Film(run.id) : null, frame: null, key: null }); }
-    if (this.film?.length && run.step < this.film.steps.at(-1)) { this.film.dispose(); this.film = new Film(run.id); } // taken up from an earlier step
+  // A run, in the place of another one or of itself; `frame`: its latest picture, if that is a new one; `made`: when that was known.
+  update(run, colour, dash, frame, palette, made) {
+    const another = run.id !== this.run?.id, anew = this.film?.length && made > this.film.made && run.step < this.film.steps.at(-1); // taken up from an earlier step
+    if (another || anew) {
+      this.film?.dispose();
+      this.sheet.sheets = {}; // they may be the film's
+      Object.assign(this, { film: run.film ? new Film(run.id) : null, key: null });
+    }
+    if (another) Object.assign(this, { frame: null, arrived: 0 });
     Object.assign(this, { run, palette });
-    if (frame) this.frame = unpack(frame);
+    if (frame) Object.assign(this, { frame: unpack(frame), arrived: this.arrived + 1 });
     const mark = this.find("i"), name = this.find("b");
     mark.style.borderTop = `3px ${dash.length ? "dashed" : "solid"} ${theme(this.box, palette)[colour]}`;
     if (name.textContent !== run.name) name.textContent = name.title = run.name;
@@ -53,7 +58,12 @@ class Picture {
 
   // As it was in the kept picture that is nearest to a step.
   past(step) {
-    if (!this.film?.length) { this.present(); if (this.frame) this.say(this.run.film ? "" : "Only the latest picture is kept of a run with several members"); return; }
+    if (this.film && !this.film.length) return; // it is on its way
+    if (!this.film) {
+      this.present();
+      if (this.frame) this.say("Of several members only the latest picture is kept");
+      return;
+    }
     const { film } = this, k = closest(film.steps, step), { header, arrays } = film.frames[k];
     this.find(".empty").hidden = true;
     this.show({ real: this.frame?.arrays.real, ...header, ...arrays }, k === film.length - 1 && step > film.steps[k] ? ", its last" : "", () => film.image(k), true);
@@ -62,7 +72,7 @@ class Picture {
   say(text) { const e = this.find(".at"); if (e.textContent !== text) e.textContent = text; }
 
   async show(frame, more, decode, ofFilm) {
-    const points = frame.kind === "points", key = `${this.run.id} ${frame.step} ${points} ${ofFilm}`;
+    const points = frame.kind === "points", key = `${this.run.id} ${frame.step} ${ofFilm || this.arrived}`;
     this.box.dataset.step = frame.step;
     this.say(`Step ${whole(frame.step)}${more}`);
     const fresh = this.key !== key;
@@ -122,15 +132,16 @@ export class Shelf {
     for (const picture of this.pictures) picture.dispose();
   }
 
-  update(runs, legend, dashes, arrays, palette) {
+  update(runs, dashes, arrays, palette, made) {
     while (this.pictures.length > runs.length) { const gone = this.pictures.pop(); gone.dispose(); gone.box.remove(); }
     while (this.pictures.length < runs.length) { this.pictures.push(new Picture()); this.grid.append(this.pictures.at(-1).box); }
     const ids = runs.map((run) => run.id).join();
     if (this.ids && this.ids !== ids) this.leave();
     this.ids = ids;
     this.way.style.visibility = runs.some((run) => run.film && run.step > 0) ? "visible" : "hidden";
-    runs.forEach((run, k) => this.pictures[k].update(run, legend[k].colour, dashes[legend[k].place], arrays[`frame${k}`], palette));
+    runs.forEach((run, k) => this.pictures[k].update(run, `run${k}`, dashes[k], arrays[`frame${k}`], palette, made));
     this.draw();
+    if (this.step != null && this.pictures.some((picture) => picture.film && !picture.film.length)) this.load().then(() => this.draw());
   }
 
   draw() {
