@@ -136,9 +136,9 @@ class Compare {
   // The names of the runs as heads of columns.
   heads(t) {
     const row = element("tr", "");
-    row.append(element("th", ""), ...this.h.runs.map((run, k) => {
+    row.append(element("th", ""), ...this.h.runs.map((run) => {
       const head = element("th", run.name, { title: run.name, scope: "col" });
-      head.style.borderTop = `3px solid ${t[`run${k}`]}`;
+      head.style.borderTop = `3px solid ${t[`run${run.line}`]}`;
       return head;
     }));
     return row;
@@ -151,7 +151,7 @@ class Compare {
   }
 
   settings() {
-    const { settings, runs } = this.h, names = runs.map((run) => run.name);
+    const { settings, runs } = this.h, names = runs.map((run) => [run.name, run.line]);
     this.fill(".apart", [settings.apart, names], (box, t) => {
       if (!settings.apart.length) { box.replaceChildren(element("p", "All settings are the same.", { className: "none" })); return; }
       box.replaceChildren(this.table(this.heads(t), ...settings.apart.map(([title, values]) => {
@@ -171,7 +171,7 @@ class Compare {
   }
 
   measures() {
-    const { measures, runs } = this.h, names = runs.map((run) => run.name);
+    const { measures, runs } = this.h, names = runs.map((run) => [run.name, run.line]);
     this.fill(".measured", [measures, names], (box, t) => {
       const line = (title, cells) => {
         const row = element("tr", "");

@@ -32,7 +32,7 @@ class Picture {
   }
 
   // A run, in the place of another one or of itself; `frame`: its latest picture, if that is a new one; `made`: when that was known.
-  update(run, colour, dash, frame, palette, made) {
+  update(run, dash, frame, palette, made) {
     const another = run.id !== this.run?.id, anew = this.film?.length && made > this.film.made && run.step < this.film.steps.at(-1); // taken up from an earlier step
     if (another || anew) {
       this.film?.dispose();
@@ -43,7 +43,7 @@ class Picture {
     Object.assign(this, { run, palette });
     if (frame) Object.assign(this, { frame: unpack(frame), arrived: this.arrived + 1 });
     const mark = this.find("i"), name = this.find("b");
-    mark.style.borderTop = `3px ${dash.length ? "dashed" : "solid"} ${theme(this.box, palette)[colour]}`;
+    mark.style.borderTop = `3px ${dash.length ? "dashed" : "solid"} ${theme(this.box, palette)[`run${run.line}`]}`;
     if (name.textContent !== run.name) name.textContent = name.title = run.name;
   }
 
@@ -139,7 +139,7 @@ export class Shelf {
     if (this.ids && this.ids !== ids) this.leave();
     this.ids = ids;
     this.way.style.visibility = runs.some((run) => run.film && run.step > 0) ? "visible" : "hidden";
-    runs.forEach((run, k) => this.pictures[k].update(run, `run${k}`, dashes[k], arrays[`frame${k}`], palette, made));
+    runs.forEach((run, k) => this.pictures[k].update(run, dashes[run.line], arrays[`frame${k}`], palette, made));
     this.draw();
     if (this.step != null && this.pictures.some((picture) => picture.film && !picture.film.length)) this.load().then(() => this.draw());
   }

@@ -286,11 +286,12 @@ def message(runner: Runner, runs: Sequence[Run], values: Mapping[str, Any], know
             {
                 "id": run.id,
                 "name": name,
+                "line": next(entry.runs[0] for entry in shown if k in entry.runs),  # whose colour and dash it has
                 "step": run.step,
                 "film": len(run.configs) == 1,
                 "waiting": "No picture yet." if run.status != "failed" else "It failed before its first picture.",
             }
-            for run, name in zip(runs, names_of(runs), strict=True)
+            for k, (run, name) in enumerate(zip(runs, names_of(runs), strict=True))
         ],
         "legend": [
             {"name": entry.name, "text": _told(entry, runs, values["seeds"]), "run": entry.runs[0], "n": len(entry.units)}
