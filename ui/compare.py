@@ -32,7 +32,7 @@ def show(runner: Runner) -> None:
         st.session_state["comparison_left_out"] = [*st.session_state.get("comparison_left_out", []), *words]
     offered = {run.id: run for run in [*runner.store.runs(limit=OFFERED), *runs]}
     enough = len(runs) >= FEWEST
-    left, right = st.columns([3, 2]) if enough else (st.container(), None)
+    left, right = st.columns([3, 2])  # always: a menu that moves to another place would be shut, and there twice for a moment
     with left:
         _choose_runs(values, offered, [run.id for run in runs])
     _say()
