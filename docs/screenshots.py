@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 from driving import Server, until  # noqa: E402
 
 from benchmarks.serving import CHROMIUM_FLAGS  # noqa: E402
-from gan_core import PRESETS  # noqa: E402
+from gan_core import PRESETS, Runner  # noqa: E402
 
 TELLING = {  # the step of each story's picture
     "ring": 5000,
@@ -40,6 +40,21 @@ def start_preset(page: Page, server: Server, name: str) -> None:
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="Start", exact=True).click()
     until(lambda: server.store.runs()[0].config == PRESETS[name].config)
+
+
+def compare(page: Page, server: Server) -> None:
+    """Two recipes over some seeds, beside each other."""
+    held, fails = (PRESETS[name].config.but(width=64, batch_size=128, steps=1500) for name in ("ring", "slow_discriminator"))
+    runner, ids = Runner(server.store), []
+    for name, config, seeds in (("Ring of eight", held, 3), ("Slow discriminator", fails, 2)):
+        for seed in range(seeds):
+            ids.append(runner.start(config.but(seed=seed), name))
+            runner.wait(ids[-1], 600)
+    runner.shutdown()
+    page.goto(f"{server.url}compare?runs={','.join(ids)}&seeds=deviation&smooth=0.5")
+    until(lambda: page.locator(".compare figure[data-step='1500']").count() == len(ids))
+    page.wait_for_timeout(1500)
+    page.screenshot(path=ROOT / "docs" / "compare.png")
 
 
 def tell_stories(page: Page, server: Server) -> None:
@@ -112,6 +127,7 @@ def take(page: Page, server: Server) -> None:
     page.locator(".player input").fill("30")
     page.screenshot(path=ROOT / "docs" / "latent.png")
 
+    compare(page, server)
     tell_stories(page, server)
     page.goto(f"{server.url}runs")
     page.get_by_test_id("stDataFrame").wait_for()

@@ -1,7 +1,7 @@
 """The command line: python -m gan_core COMMAND.
 
 COMMAND is presets | catalogue | train | export | resume | runs | rename | note | tag | star | trash | restore | delete |
-evaluate | sample | bundle | import | report | tensorboard.
+evaluate | sample | compare | bundle | import | report | tensorboard.
 
 With --json a command prints exactly one JSON object on standard output. The exit code is 0 only when the command did
 what it was asked; otherwise a one-line reason stands on standard error.
@@ -29,16 +29,19 @@ from .commands import print_result as _print
 from .config import GANConfig
 from .errors import ConfigError, PlaygroundError, RunError
 from .evaluation import evaluate
+from .files import whole
 from .frames import png_grid
 from .presets import PRESETS, read_config
 from .report import export as export_report
 from .runner import Runner
 from .script import FORMATS
+from .standings import csv_of, measures, runs_of, settings
 from .store import Run, RunStore
 from .tensorboard import EventFiles, make_folder
 from .trainer import Trainer
 
 FAILED, INTERRUPTED = 1, 130
+WIDE = 40  # characters of a setting that stands in a table
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--label", type=int, help="class, for a conditional generator (default: all in turn)")
     sample.add_argument("--member", type=int, default=0, help="which member of the run (default: 0)")
     sample.add_argument("-o", "--out", type=Path, help="file to write (default: RUN-STEP.png or .csv here)")
+    compare = command("compare", "Say in which settings runs differ, and what was measured of each last.")
+    compare.add_argument("run", metavar="RUN", nargs="+")
+    compare.add_argument("--csv", metavar="FILE", type=Path, help="also write one row a run to a CSV file")
     bundle = command("bundle", "Write a run as one file that can be given away and imported elsewhere.")
     bundle.add_argument("run", metavar="RUN")
     bundle.add_argument("file", metavar="FILE", type=Path)
@@ -293,6 +299,35 @@ def sample(args: argparse.Namespace) -> None:
     _print(args.json, {"run": row.id, "step": state["step"], "n": args.n, "file": str(out)}, [f"{args.n} samples in {out}"])
 
 
+def compare(args: argparse.Namespace) -> None:
+    """Print how runs differ and what became of them."""
+    rows = runs_of(RunStore(args.runs), args.run)
+    apart, found = settings(rows)[0], measures(rows)
+    if args.csv is not None:
+        with whole(args.csv) as file:
+            file.write(csv_of(rows).encode())
+    table = [("", *(row.id for row in rows)), ("name", *(row.name for row in rows)), ("status", *(row.status for row in rows))]
+    table.append(("step", *(f"{row.step:,}" for row in rows)))
+    table.append(("seconds trained", *(f"{row.seconds:,.1f}" for row in rows)))
+    table += [(name, *(_short(str(value)) for value in values)) for name, values in apart.items()]
+    for m in found.values():
+        table.append((m.title, *(_beside(value, perfect) for value, perfect in zip(m.values, m.perfect, strict=True))))
+    widths = [max(len(line[k]) for line in table) for k in range(len(rows) + 1)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    told = {name: {"title": m.title, "values": m.values, "perfect": m.perfect} for name, m in found.items()}
+    file = {} if args.csv is None else {"file": str(args.csv)}
+    _print(args.json, {"runs": [_summary(row) for row in rows], "differences": apart, "metrics": told, **file}, lines)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDE else f"{text[: WIDE - 1]}…"
+
+
+def _beside(value: float | None, perfect: float | None) -> str:
+    """A measurement with what perfect samples score."""
+    return ("-" if value is None else f"{value:.4g}") + ("" if perfect is None else f" (perfect {perfect:.4g})")
+
+
 def bundle(args: argparse.Namespace) -> None:
     """Write a run as a bundle."""
     path = export_bundle(RunStore(args.runs), args.run, args.file)
@@ -337,6 +372,7 @@ def main(argv: list[str] | None = None) -> int:
             "runs": runs,
             "evaluate": evaluate_run,
             "sample": sample,
+            "compare": compare,
             "bundle": bundle,
             "import": import_run,
             "report": report,

@@ -31,7 +31,7 @@ from .metrics import COUNTED_MODES, METRICS, SCORES, TALLIES, shares
 from .networks import NETWORKS
 from .outline import check_rest, check_streams, check_tensors, outline, states_configs
 from .pixelcnn import Likelihood
-from .store import ENDED, METRIC
+from .store import ENDED, METRIC, SECONDS
 
 DEPTH = 12  # of lists and objects within each other; the deepest of a bundle's has 5
 HEADER_LIMIT = 2**20  # bytes of JSON before the tensors or arrays of a file
@@ -275,7 +275,7 @@ def _width(kind: str, configs: Sequence[GANConfig], modes: int) -> int:
         rows = len(STATS if NETWORKS[configs[0].network].adversarial else Likelihood.STATS)
     elif kind in TALLIES and 1 <= modes <= COUNTED_MODES:
         rows = modes
-    elif kind.startswith(METRIC) and kind.removeprefix(METRIC) in {*METRICS, *SCORES}:
+    elif kind == SECONDS or (kind.startswith(METRIC) and kind.removeprefix(METRIC) in {*METRICS, *SCORES}):
         rows = 1
     else:
         raise RunError("it holds a series that is unknown here")

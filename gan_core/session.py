@@ -25,7 +25,7 @@ from .members import PLAYERS
 from .metrics import COUNTED_MODES, TALLIES
 from .pace import MET, Pace, covered, span
 from .reading import verdict_name
-from .store import RunStore, metric_series
+from .store import SECONDS, RunStore, metric_series
 from .trace import TOLD, traced_step
 from .trainer import Trainer
 
@@ -313,7 +313,7 @@ class Session:
             frame=frame,
             film=self._film,
             metrics=self.metrics,
-            series={"train": rows, **self._measured},
+            series={"train": rows, SECONDS: [(self.step, np.full((1, len(self.configs)), self.seconds))], **self._measured},
             status=self.status,
             message=self.message,
         )

@@ -75,6 +75,7 @@ CREATE TABLE IF NOT EXISTS directions (
 _RUN_TABLES = ("series", "events", "commands", "frames", "film", "checkpoints", "cells", "directions")
 _HISTORY = {"series": "kind, step, value", "events": "step, time, kind, detail", "film": "step, value"}  # what a fork begins with
 METRIC = "metric:"
+SECONDS = "seconds"  # the series of how long a run has trained, (1, E) a row, noted with each report
 
 
 def metric_series(name: str) -> str:
@@ -489,8 +490,8 @@ class RunStore(Shelf):
         """Everything a training thread has to say at one moment, in one transaction.
 
         Args:
-            series: kind -> rows (step, array (S, E)): "train" (S statistics), one of metrics.TALLIES (S modes), or
-                `metric_series` of a name (S = 1).
+            series: kind -> rows (step, array (S, E)): "train" (S statistics), one of metrics.TALLIES (S modes),
+                SECONDS or `metric_series` of a name (S = 1).
             frame: the latest picture.
             film: pictures for the replay, (step, picture); of all of them an even choice is kept.
             values: further columns, such as status or message.

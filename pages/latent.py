@@ -1,7 +1,5 @@
 """Latent space: what a generator makes of its noise, and what lies between."""
 
-import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +12,7 @@ from ui.latent import picker
 from ui.latent.choice import LAST, Form, arrive, write
 from ui.latent.tool import Ask, Tool
 from ui.latent.tools import FIELDS, TOOLS, ask_of, message
-from ui.text import whole
+from ui.text import told_apart, whole
 
 REFRESH = 0.4  # seconds between two looks at an answer that is being made
 
@@ -24,10 +22,7 @@ _VIEWS = {view: live.mount(view) for view in dict.fromkeys(tool.view for tool in
 
 
 def choose_run(runs: dict[str, Run], first: str, values: dict) -> str:
-    told = {run.id: f"{run.name} · {time.strftime('%H:%M', time.localtime(run.created))}" for run in runs.values()}
-    often = Counter(told.values())
-    # Streamlit takes the first of two options that read alike
-    told = {run: f"{text} · {run[-6:]}" if often[text] > 1 else text for run, text in told.items()}
+    told = told_apart(runs.values())
 
     def take() -> None:
         shell.set_focus(st.session_state[f"latent_run_{first}"])

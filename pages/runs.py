@@ -1,6 +1,5 @@
 """Runs: what was trained, and what can be done with it."""
 
-from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -53,8 +52,6 @@ def act(ids: list[str], kind: str) -> None:
 
 def compare(chosen: list[Line]) -> None:
     """A button that lays runs over each other, on the page that does that."""
-    if not (Path(__file__).resolve().parent.parent / COMPARE).exists():
-        return
     fits = 2 <= len(chosen) <= COMPARED and all(line.kind == "run" for line in chosen)
     help = f"Lays 2 to {COMPARED} runs over each other."
     if st.button("Compare", icon=":material/stacked_line_chart:", disabled=not fits, help=help):

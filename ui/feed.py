@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gan_core import PlaygroundError, Runner, report
+from gan_core import PlaygroundError, Runner, report, standings
 from gan_core.store import Run
-from ui import atlas, engine, film, live, movie, seeds, sharing
+from ui import atlas, compare_message, engine, film, live, movie, seeds, sharing
 from ui.latent import tools, walk
+from ui.latent.choice import read
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 MOST_DIGITS = 12  # of a step
@@ -70,6 +71,32 @@ def run_feed(request: Request) -> Response:
         else:
             made = live.run_message(runner, runs[0], layout)
         return Response(made, media_type="application/octet-stream", headers=_HEADERS)
+
+
+def _together(request: Request) -> tuple[Runner, list[Run]]:
+    """The runs that are to stand beside each other."""
+    runner, _ = _runs(request)
+    return runner, standings.runs_of(runner.store, request.query_params.getlist("run"))
+
+
+def together_feed(request: Request) -> Response:
+    """How several runs stand beside each other now, as the Compare page asked for it; 204 and 404 as in `run_feed`."""
+    known = request.query_params.get("known", "")
+    with _told():
+        runner, runs = _together(request)
+        if compare_message.version(runner, runs) == known:
+            return Response(status_code=204, headers=_HEADERS)
+        values, _ = read(request.query_params, compare_message.FIELDS)
+        made = compare_message.message(runner, runs, values, known)
+        return Response(made, media_type="application/octet-stream", headers=_HEADERS)
+
+
+def together_file(request: Request) -> Response:
+    """The same runs as a table, one row a run."""
+    with _told():
+        made = standings.csv_of(_together(request)[1])
+        name = 'attachment; filename="runs.csv"'
+        return Response(made, media_type="text/csv; charset=utf-8", headers={**_HEADERS, "Content-Disposition": name})
 
 
 def film_feed(request: Request) -> Response:
@@ -142,6 +169,8 @@ def list_file(request: Request) -> Response:
 ROUTES = [
     Route("/live/{run}", run_feed),
     Route("/pair/{one}/{two}", run_feed),
+    Route("/together", together_feed),
+    Route("/together.csv", together_file),
     Route("/film/{run}", film_feed),
     Route("/movie/{run}/{kind}", movie_file),
     Route("/bundle/{run}", bundle_file),

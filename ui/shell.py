@@ -20,6 +20,7 @@ PAGES = {  # file -> (name, icon)
     "playground.py": ("Playground", ":material/play_circle:"),
     "pages/collapse.py": ("Mode collapse", ":material/compare:"),
     "pages/latent.py": ("Latent space", ":material/explore:"),
+    "pages/compare.py": ("Compare", ":material/stacked_line_chart:"),
     "pages/runs.py": ("Runs", ":material/list:"),
 }
 ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"

@@ -1,6 +1,10 @@
 """Numbers and names as people read them."""
 
 import time
+from collections import Counter
+from collections.abc import Iterable
+
+from gan_core.store import Run
 
 THIN = "\u202f"
 
@@ -49,3 +53,11 @@ def significant(value: float) -> str:
 def setting(value) -> str:
     """A config value as in the form: 0.001, 16, ring8."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def told_apart(runs: Iterable[Run]) -> dict[str, str]:
+    """Id -> name and time of each run, as menus show it. Streamlit takes the first of two options that read alike, so runs of
+    one name and minute also say the end of their id."""
+    told = {run.id: f"{run.name} · {time.strftime('%H:%M', time.localtime(run.created))}" for run in runs}
+    often = Counter(told.values())
+    return {run: f"{text} · {run[-6:]}" if often[text] > 1 else text for run, text in told.items()}

@@ -530,3 +530,30 @@ def test_sharing_what_cannot_be_shared_is_one_line(call, args):
 def test_a_folder_for_event_files_that_cannot_be_made_starts_no_run(call, folder):
     assert call("train", "ring", "--tensorboard", __file__)[0] == 1
     assert RunStore(folder).runs() == []
+
+
+# compare
+
+
+def test_compare_tells_differences_and_measures_and_writes_a_table(call, train, tmp_path):
+    one, two = train("--name", "=one"), train("--set", "seed=5", "--set", "lr_g=0.01")
+    file = tmp_path / "runs.csv"
+    code, out, errors = call("compare", one, two, "--csv", file, "--json")
+    assert (code, errors) == (0, "")
+    found = _strict(out)
+    assert [run["run"] for run in found["runs"]] == [one, two]
+    assert found["differences"] == {"lr_g": [PRESETS["ring"].config.lr_g, 0.01], "seed": [0, 5]}
+    assert found["metrics"]["held"]["perfect"] == [8.0, 8.0]
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    assert [(row["Run"], row["Name"], row["Seed"]) for row in rows] == [(one, "'=one", "0"), (two, rows[1]["Name"], "5")]
+    code, out, _ = call("compare", one, two)
+    assert code == 0
+    assert [line.split()[1:] for line in out.splitlines() if line.startswith("seed ")] == [["0", "5"]]
+
+
+def test_compare_wants_runs_that_exist_and_more_than_one(call, train):
+    run = train()
+    for ids in ([run], [run, "nowhere"], [run] * 9):
+        code, out, errors = call("compare", *ids)
+        assert (code, out) == (1, "")
+        assert _one_line(errors)

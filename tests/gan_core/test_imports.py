@@ -11,7 +11,20 @@ import gan_core
 
 FOLDER = Path(gan_core.__file__).parent
 LEVELS = [
-    {"colours", "errors", "draws", "losses", "penalties", "optim", "layers", "latent", "inversion", "vision", "script_text"},
+    {
+        "colours",
+        "compare",
+        "errors",
+        "draws",
+        "losses",
+        "penalties",
+        "optim",
+        "layers",
+        "latent",
+        "inversion",
+        "vision",
+        "script_text",
+    },
     {"files", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style"},
     {"points", "images", "album", "discrete"},
     {"data", "networks", "uploads", "shelf"},
@@ -38,7 +51,7 @@ LEVELS = [
     {"inside", "outline", "reading", "script", "explorer", "disk", "listing"},
     {"frames", "directions"},
     {"bundle_parts", "trace"},
-    {"bundle", "report", "tensorboard"},
+    {"bundle", "report", "standings", "tensorboard"},
     {"evaluation"},
     {"session"},
     {"mapping"},
@@ -48,7 +61,7 @@ LEVELS = [
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-ALONE = ("errors", "draws", "losses", "penalties", "optim", "layers", "latent", "inversion", "vision")
+ALONE = ("compare", "errors", "draws", "losses", "penalties", "optim", "layers", "latent", "inversion", "vision")
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
 FOREIGN = {"streamlit", "plotly", "ui", "pages", "app", "pandas", "matplotlib"}
 

@@ -86,22 +86,22 @@ COMMON = {
 }
 
 
-def arrive(fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The values of this tab: those of the link that it was opened with, once; then what was chosen."""
-    if "latent" not in st.session_state:
+def arrive(fields: Mapping[str, Field], page: str = "latent") -> dict[str, Any]:
+    """The values of a page in this tab: those of the link that it was opened with, once; then what was chosen."""
+    if page not in st.session_state:
         link = st.session_state.get("arrived") or {}
         values, ignored = read(link, fields)
-        st.session_state.update(latent=values, latent_left_out=ignored)
+        st.session_state.update({page: values, f"{page}_left_out": ignored})
         if fields.keys() & link.keys():
             st.session_state["arrived"] = {}  # it was meant for this page
-    return st.session_state["latent"]
+    return st.session_state[page]
 
 
 class Form:
     """Widgets whose values are those of this tab, by the names of their fields."""
 
-    def __init__(self, values: dict[str, Any], fields: Mapping[str, Field]):
-        self.values, self.fields = values, fields
+    def __init__(self, values: dict[str, Any], fields: Mapping[str, Field], page: str = "latent"):
+        self.values, self.fields, self.page = values, fields, page
         self.spots: dict[str, str] = {}  # names and labels of the fields for spots that were drawn
         self.below: DeltaGenerator | None = None  # room under them
 
@@ -112,17 +112,16 @@ class Form:
         new widget would then be empty, and say so at the next click; and one whose value came from elsewhere would say the
         old one, which does not count until a run has come to its end.
         """
-        key = f"latent_{name}"
+        key = f"{self.page}_{name}"
         before = st.session_state.get(key, value)
         if before != value:  # only then: what is being typed is not to be overwritten
             st.session_state[key] = value
             self._untold().setdefault(key, before)
         return {"key": key, "on_change": self._taken(name, key)}
 
-    @staticmethod
-    def _untold() -> dict[str, Any]:
+    def _untold(self) -> dict[str, Any]:
         """What the browser may still show for a value that came from elsewhere, by the widget's key."""
-        return st.session_state.setdefault("latent_untold", {})
+        return st.session_state.setdefault(f"{self.page}_untold", {})
 
     def told(self) -> None:
         """The run of the page has come to its end: the browser shows what was put."""
