@@ -29,7 +29,7 @@ from .pace import check_pace, check_until
 from .session import REPORT_SECONDS, Session
 from .store import LIVE, RESUMABLE, Run, RunStore
 from .trace import TOLD, check_told
-from .trainer import check_members, check_part, pick_device
+from .trainer import check_part, check_trainable
 
 WATCH_SECONDS = 3.0  # between two looks for runs whose program has ended
 OLD_SECONDS = 60  # of a lock's file, so that it is not one that is just being made
@@ -158,9 +158,11 @@ class Runner:
         """Queue a collapse map; returns its id.
 
         Raises:
+            ConfigError: it cannot be trained on this machine.
             RunError: it cannot be written down.
         """
-        pick_device(spec.base)
+        for configs in spec.largest():
+            check_trainable(configs)
         name = name.strip() or f"map {spec.base.dataset}: {spec.x.name} × {spec.y.name}"
         steps = len(spec.chunks()) * spec.base.steps
         with self._writing():
@@ -188,8 +190,7 @@ class Runner:
         wishes: Mapping[str, Any] | None = None,
     ) -> list[str]:
         for configs in groups:
-            check_members(configs)
-            pick_device(configs[0])
+            check_trainable(configs)
         runs: list[str] = []
         with self._writing(), self._or_none(runs):
             for configs, name in zip(groups, names, strict=True):
@@ -234,6 +235,8 @@ class Runner:
     def _resume_together(self, runs: Sequence[str], changes: Mapping[str, Any] | None, taken: list[str]) -> None:
         for row in [self.store.get(run) for run in runs]:
             _check_changes(row, changes or {})
+            if row.kind == "run":
+                check_trainable(row.configs)
             if row.is_live and self._holds(row):
                 if changes:
                     self.send(row.id, "set", dict(changes))
