@@ -27,7 +27,7 @@ from .store import RunStore, metric_series
 from .trace import TOLD, traced_step
 from .trainer import Trainer
 
-ROOM_SECONDS = (1.0, 10.0)  # until a store that could not be written is tried again: at first, and at most
+ROOM_SECONDS = (0.5, 5.0)  # until a store that could not be written is tried again: at first, and at most
 ROOM = 2**20  # bytes beside a checkpoint that must be free
 REPORT_SECONDS = 0.4  # between two reports: twice a second and a little more
 LESSON_SECONDS = 0.12  # that a judge learns at a time

@@ -7,7 +7,7 @@ the browser go through the whole page: measured on two cores, 30 ms of the brows
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from gan_core import PlaygroundError, Runner, report
 from gan_core.store import Run
-from ui import atlas, engine, film, live, movie, seeds, sharing
+from ui import atlas, engine, film, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -45,10 +45,28 @@ def _told() -> Iterator[None]:
         raise HTTPException(503, f"The folder of runs cannot be used ({error})", _HEADERS) from error
 
 
+def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """A route that answers only who may see the pages.
+
+    Streamlit checks the Host of what its pages are fed with, not of routes beside its own. A foreign name that was made to point
+    here (DNS rebinding) gets nothing, nor a page of another site that sends its visitor's browser here, nor who has not signed in
+    where one has to.
+    """
+
+    def guard(request: Request) -> Response:
+        if not _allowed(request.headers.get("host", "")):
+            raise HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            raise HTTPException(403, "This is only for pages of GAN Playground.", _HEADERS)
+        if signing.is_wanted() and not signing.has_signed_in(request):
+            raise HTTPException(401, "Sign in first.", _HEADERS)
+        return answer(request)
+
+    return guard
+
+
 def _runs(request: Request) -> tuple[Runner, list[Run]]:
     """The runs that an address names."""
-    if not _allowed(request.headers.get("host", "")):
-        raise HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
     runner = engine.runner()
     return runner, [runner.store.get(request.path_params[name]) for name in ("run", "one", "two") if name in request.path_params]
 
@@ -130,13 +148,14 @@ def report_file(request: Request) -> Response:
         return Response(made, media_type="text/html", headers={**_HEADERS, "Content-Disposition": name})
 
 
-ROUTES = [
-    Route("/live/{run}", run_feed),
-    Route("/pair/{one}/{two}", run_feed),
-    Route("/film/{run}", film_feed),
-    Route("/movie/{run}/{kind}", movie_file),
-    Route("/bundle/{run}", bundle_file),
-    Route("/report", report_file),
-    Route("/explore/{run}", explore_feed),
-    Route("/walk/{run}/{kind}", walk_file),
-]
+_ANSWERS = {
+    "/live/{run}": run_feed,
+    "/pair/{one}/{two}": run_feed,
+    "/film/{run}": film_feed,
+    "/movie/{run}/{kind}": movie_file,
+    "/bundle/{run}": bundle_file,
+    "/report": report_file,
+    "/explore/{run}": explore_feed,
+    "/walk/{run}/{kind}": walk_file,
+}
+ROUTES = [Route(path, _guarded(answer)) for path, answer in _ANSWERS.items()]
