@@ -41,15 +41,15 @@ from gan_core.errors import PlaygroundError
 from gan_core.maps import Axis, MapSpec
 from gan_core.store import ENDED, LIVE, RESUMABLE
 
-BASE = GANConfig(latent_dim=4, width=16, depth=1, batch_size=16, steps=1500)
+BASE = GANConfig(latent_dim=4, width=16, depth=1, batch_size=16, steps=600)
 CONFIGS = [
     BASE,
     BASE.but(seed=1, penalty="lecam", replay=0.5),
-    BASE.but(seed=2, ema_decay=0.9, steps=800),
-    BASE.but(dataset="digits", network="dcgan", width=4, batch_size=8, steps=60),
+    BASE.but(seed=2, ema_decay=0.9, steps=400),
+    BASE.but(dataset="digits", network="dcgan", width=4, batch_size=8, steps=30),
 ]
-MEMBERS = [BASE.but(seed=seed, steps=600) for seed in range(3)]
-MAP = MapSpec(BASE.but(steps=150), Axis("lr_g", (1e-3, 1e-2)), Axis("width", (8, 16)), seeds=2)
+MEMBERS = [BASE.but(seed=seed, steps=300) for seed in range(3)]
+MAP = MapSpec(BASE.but(steps=100), Axis("lr_g", (1e-3, 1e-2)), Axis("width", (8, 16)), seeds=2)
 MOST = 24  # runs, from which on old ones are deleted
 LIVES = (0.05, 3.0)  # seconds from the start to the kill
 ENOUGH = 240.0  # seconds for all runs that are left to end
@@ -294,7 +294,7 @@ def prepare(folder: Path) -> None:
     run = runner.start_map(MAP)
     await_until(lambda: store.get(run).status == "finished", ENOUGH)
     torch.save({cell: store.cell_samples(run, cell) for cell in range(len(MAP))}, folder / "map.pt")
-    half = runner.start(CONFIGS[0], "given away", until={"step": 700})
+    half = runner.start(CONFIGS[0], "given away", until={"step": 300})
     await_until(lambda: store.get(half).status == "paused", ENOUGH)
     bundle.export(store, half, folder / "gift.ganrun")
     runner.shutdown()
@@ -305,6 +305,7 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        os.environ["GAN_PLAYGROUND_DATA"] = str(folder / "data")
         done(lambda: prepare(folder))
         gift = (folder / "gift.ganrun").read_bytes()
         journal = Journal(folder / "journal")

@@ -7,6 +7,8 @@ the browser go through the whole page: measured on two cores, 30 ms of the brows
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +24,7 @@ from ui import atlas, engine, film, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+LAYOUTS = ("wide", "narrow")  # all others are made alike
 MOST_DIGITS = 12  # of a step
 
 
@@ -71,6 +74,37 @@ def _runs(request: Request) -> tuple[Runner, list[Run]]:
     return runner, [runner.store.get(request.path_params[name]) for name in ("run", "one", "two") if name in request.path_params]
 
 
+class Shared:
+    """The latest message about each thing that somebody looks at, made once for all who look."""
+
+    def __init__(self, most: int = 32):
+        self.most = most
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple, tuple[threading.Lock, list]] = OrderedDict()  # key -> [version, message]
+
+    def get(self, key: tuple, version: str, make: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            lock, kept = self._found.setdefault(key, (threading.Lock(), []))
+            self._found.move_to_end(key)
+            while len(self._found) > self.most:
+                self._found.popitem(last=False)
+        with lock:  # who comes while it is made waits for it
+            if not kept or kept[0] != version:
+                kept[:] = [version, make()]
+            return kept[1]
+
+
+_SHARED = Shared()
+
+
+def _message(runner: Runner, runs: list[Run], layout: str) -> bytes:
+    if len(runs) == 2:
+        return seeds.pair_message(runner, runs)
+    if runs[0].kind == "map":
+        return atlas.message(runner, runs[0], atlas.spec_of(runs[0]), None)
+    return live.run_message(runner, runs[0], layout)
+
+
 def run_feed(request: Request) -> Response:
     """How a run, a map or a pair of runs stands now.
 
@@ -79,14 +113,11 @@ def run_feed(request: Request) -> Response:
     known, layout = request.query_params.get("known", ""), request.query_params.get("layout", "wide")
     with _told():
         runner, runs = _runs(request)
-        if seeds.version(runner, runs) == known:
+        version = seeds.version(runner, runs)
+        if version == known:
             return Response(status_code=204, headers=_HEADERS)
-        if len(runs) == 2:
-            made = seeds.pair_message(runner, runs)
-        elif runs[0].kind == "map":
-            made = atlas.message(runner, runs[0], atlas.spec_of(runs[0]), None)
-        else:
-            made = live.run_message(runner, runs[0], layout)
+        key = (str(runner.store.folder), *(run.id for run in runs), layout if layout in LAYOUTS else "")
+        made = _SHARED.get(key, version, lambda: _message(runner, runs, layout))
         return Response(made, media_type="application/octet-stream", headers=_HEADERS)
 
 
