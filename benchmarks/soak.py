@@ -1,8 +1,9 @@
 """Whether it stays as it is for hours: python -m benchmarks.soak [--minutes N] [--json]
 
-One server trains one run with two tabs open, one on the Playground with all views on and one on the list of runs. Every 15 s: the
-server's memory, the JavaScript heap of each tab, and the engine's rate since the time before. Slopes are by least squares with
-their standard error, over what comes after the first quarter, in which imports and caches fill up. Of the rate, per cent a minute.
+One server trains one run with two tabs open, one on the Playground with all views on and one on the list of runs. Every
+15 s: the server's memory, the JavaScript heap of each tab, and the engine's rate since the time before. Slopes are by
+least squares with their standard error, over what comes after the first quarter, in which imports and caches fill up; of
+the rate, per cent a minute.
 """
 
 from __future__ import annotations

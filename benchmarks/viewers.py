@@ -1,11 +1,11 @@
 """Many who watch one run: python -m benchmarks.viewers [--viewers N] [--tabs N] [--windows N] [--json]
 
-The engine's rate with nobody, with one and with N viewers, in windows that take turns; the best window of each counts. And how old
-what each viewer sees becomes before the next comes: the time since the training thread reported it.
+The engine's rate with nobody, with one and with N viewers, in windows that take turns; the best window of each counts. And
+how old what each viewer sees becomes before the next comes: the time since the training thread reported it.
 
-A viewer is a client of the feed that asks as `static/feed.js` does, with one connection of its own for each question. That is what
-a viewer costs the server; N whole browser tabs on the same machine would above all cost each other the processor. `--tabs` opens so
-many, in browser contexts of their own, and measures the rate with those too, where the machine has the cores for them.
+A viewer is a client of the feed that asks as `static/feed.js` does, with a connection for each question. That is what a
+viewer costs the server; N whole browser tabs on the same machine would above all cost each other the processor. `--tabs`
+opens so many, in browser contexts of their own, and measures the rate with those too, where there are cores for them.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from ui import atlas, engine, film, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-LAYOUTS = ("wide", "narrow")  # all others are made alike
+LAYOUTS = ("wide", "compact")
 MOST_DIGITS = 12  # of a step
 
 
@@ -110,13 +110,14 @@ def run_feed(request: Request) -> Response:
 
     204 where that is what the asker has already (`known`), 404 where there is no such run.
     """
-    known, layout = request.query_params.get("known", ""), request.query_params.get("layout", "wide")
+    known, layout = request.query_params.get("known", ""), request.query_params.get("layout")
     with _told():
         runner, runs = _runs(request)
         version = seeds.version(runner, runs)
         if version == known:
             return Response(status_code=204, headers=_HEADERS)
-        key = (str(runner.store.folder), *(run.id for run in runs), layout if layout in LAYOUTS else "")
+        layout = layout if layout in LAYOUTS else LAYOUTS[0]
+        key = (str(runner.store.folder), *(run.id for run in runs), layout)
         made = _SHARED.get(key, version, lambda: _message(runner, runs, layout))
         return Response(made, media_type="application/octet-stream", headers=_HEADERS)
 
