@@ -29,7 +29,7 @@ def soak(minutes: float) -> dict:
         app = Page(Path(name), page)
         try:
             run = app.watch(POINTS, all_views=True)
-            other = page.context.new_page()
+            other = page.context.browser.new_page()
             other.goto(f"{app.server.url}runs")
             other.get_by_text("running").first.wait_for(timeout=60_000)
             tabs = [page, other]

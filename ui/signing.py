@@ -34,7 +34,7 @@ def has_signed_in(request: Request) -> bool:
 
 def ask() -> None:
     """A page begins: without a sign-in where one is wanted, it ends here."""
-    if is_wanted() and not st.user.is_logged_in:
+    if is_wanted() and st.user.to_dict().get("is_logged_in") is not True:
         st.markdown("### GAN Playground")
         st.button("Sign in", icon=":material/login:", type="primary", on_click=st.login)
         st.stop()
