@@ -31,7 +31,7 @@ def soak(minutes: float) -> dict:
             run = app.watch(POINTS, all_views=True)
             other = page.context.browser.new_page()
             other.goto(f"{app.server.url}runs")
-            other.get_by_text("running").first.wait_for(timeout=60_000)
+            other.get_by_role("heading", name="GAN Playground").wait_for(timeout=60_000)
             tabs = [page, other]
             sessions = [tab.context.new_cdp_session(tab) for tab in tabs]
             at: list[float] = []
