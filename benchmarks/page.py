@@ -192,27 +192,31 @@ def memory(app: Page, minutes: float) -> dict:
         time.sleep(15)
         session.send("HeapProfiler.collectGarbage")
         at.append((time.monotonic() - begun) / 60)
-        server.append(_resident(app.server.process.pid))
+        server.append(resident(app.server.process.pid))
         tab.append(app.page.evaluate("() => performance.memory.usedJSHeapSize") / 2**20)
     app.stop(run)
     settled = [k for k, t in enumerate(at) if t > minutes / 4]  # imports and caches fill up first
-    return {"minutes": minutes, "server": _slope(at, server, settled), "tab": _slope(at, tab, settled)}
+    told = {}
+    for name, values in (("server", server), ("tab", tab)):
+        mean, change, error = slope(at, values, settled)
+        told[name] = {"MB": round(mean, 1), "MB_per_minute": round(change, 3), "error": round(error, 3)}
+    return {"minutes": minutes, **told}
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """MB of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _slope(at: list[float], values: list[float], rows: list[int]) -> dict:
-    """MB a minute by least squares, with its standard error."""
+def slope(at: list[float], values: list[float], rows: list[int]) -> tuple[float, float, float]:
+    """Mean of some of the values, their change in a unit of time by least squares, and its standard error."""
     x, y = np.array(at)[rows], np.array(values)[rows]
     centred = x - x.mean()
-    slope = float((centred * y).sum() / (centred**2).sum())
-    rest = y - y.mean() - slope * centred
+    change = float((centred * y).sum() / (centred**2).sum())
+    rest = y - y.mean() - change * centred
     error = float(np.sqrt((rest**2).sum() / max(1, len(x) - 2) / (centred**2).sum()))
-    return {"MB": round(float(y.mean()), 1), "MB_per_minute": round(slope, 3), "error": round(error, 3)}
+    return float(y.mean()), change, error
 
 
 def main() -> None:

@@ -199,7 +199,8 @@ def _follow(args: argparse.Namespace, runner: Runner, run: str, on_progress: Cal
                 bar.update(row.step - bar.n)
                 bar.set_postfix_str(row.message or ", ".join(f"{k} {v[0]:.3g}" for k, v in row.metrics.items()))
                 if problem := runner.problem(run):
-                    raise RunError(problem.replace("press Resume. Nothing is lost.", f"go on from its last checkpoint: {again}"))
+                    told, _, _ = problem.partition(": it goes on by itself")
+                    raise RunError(f"{told}, then go on from its last checkpoint: {again}")
         except KeyboardInterrupt:
             runner.shutdown()
             print(f"\nInterrupted at step {store.get(run).step:,}. Go on with: {again}", file=sys.stderr)

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -23,8 +25,9 @@ def digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_checkpoint(path: Path, state: dict) -> None:
-    """A `Trainer.state_dict` as one safetensors file, whole or not at all."""
+@contextmanager
+def draft(path: Path, state: dict) -> Iterator[Path]:
+    """A `Trainer.state_dict` as one whole safetensors file beside `path`, to be given that name; else it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rest = {key: value for key, value in state.items() if key != "tensors"}
     part = path.with_suffix(f".{uuid.uuid4().hex[:6]}.part")
@@ -36,11 +39,17 @@ def write_checkpoint(path: Path, state: dict) -> None:
         )
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        yield part
     except SafetensorError as error:  # safetensors reports a full disk as its own error
         raise OSError(errno.ENOSPC, str(error)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_checkpoint(path: Path, state: dict) -> None:
+    """A `Trainer.state_dict` as one safetensors file, whole or not at all."""
+    with draft(path, state) as part:
+        part.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict:

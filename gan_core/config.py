@@ -28,6 +28,8 @@ from .source import Source
 
 GROUPS = ("Data", "Model", "Objective", "Optimiser", "Remedies", "Run")
 MAX_MEMBERS = 256
+SHOWN = 60  # characters of a name or a value that a sentence repeats
+SENTENCES = 12  # about unknown names at once
 
 
 @dataclass(frozen=True)
@@ -738,9 +740,9 @@ class GANConfig(BaseModel):
         for name, meta in METAS.items():
             value = getattr(self, name)
             if meta.choices is not None and value not in meta.choices:
-                near = difflib.get_close_matches(value, meta.choices, 1)
+                near = difflib.get_close_matches(value[:SHOWN], meta.choices, 1)
                 hint = f"Did you mean {near[0]}? " if near else ""
-                raise _refuse(f"{name} = {value} is unknown. {hint}Choose one of: {', '.join(meta.choices)}.")
+                raise _refuse(f"{name} = {_shown(value)} is unknown. {hint}Choose one of: {', '.join(meta.choices)}.")
         for problem in problems(self, METAS):
             raise _refuse(problem)
         return self
@@ -774,8 +776,10 @@ class GANConfig(BaseModel):
                 f"A config is an object of names and values, not {type(values).__name__}. "
                 f'Write for example {{"dataset": "ring8", "steps": 2000}}.'
             )
+        if unknown := [name for name in values if name not in METAS]:
+            raise ConfigError(" ".join(_unknown(name) for name in unknown[:SENTENCES]))
         try:
-            return cls(**{str(name): value for name, value in values.items()})
+            return cls(**values)
         except ValidationError as error:
             raise ConfigError(" ".join(_sentence(e) for e in error.errors())) from error
 
@@ -817,18 +821,29 @@ def _refuse(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{sentence}", {"sentence": sentence})
 
 
+def _unknown(name: Any) -> str:
+    near = difflib.get_close_matches(str(name)[:SHOWN], METAS, 1)
+    more = f"Did you mean {near[0]}?" if near else f"The settings are: {', '.join(METAS)}."
+    return f"There is no setting {_shown(name)}. {more}"
+
+
+def _shown(value: Any) -> str:
+    """What a sentence repeats of a value that may be anything: it can be printed, and is short."""
+    if isinstance(value, list | dict):
+        return f"a {type(value).__name__}"
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return "a number of very many digits"
+    text = "".join(c if c.isprintable() else "?" for c in str(value)[: SHOWN + 1])
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
 def _sentence(error: Mapping[str, Any]) -> str:
     """One of pydantic's errors as a sentence: what, expected, how to mend."""
     name = ".".join(str(part) for part in error["loc"])
     kind, context, value = error["type"], error.get("ctx") or {}, error.get("input")
-    shown = repr(value) if isinstance(value, str) else value
+    shown = repr(_shown(value)) if isinstance(value, str) else _shown(value)
     if kind == "refused":
         return context["sentence"]
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, GANConfig.model_fields, 1)
-        return f"There is no setting {name}." + (
-            f" Did you mean {near[0]}?" if near else f" The settings are: {', '.join(GANConfig.model_fields)}."
-        )
     if kind in ("greater_than_equal", "less_than_equal", "less_than", "greater_than"):
         low, high = limits(name)
         end = "" if any(hasattr(rule, "le") for rule in GANConfig.model_fields[name].metadata) else " (not included)"

@@ -21,6 +21,10 @@ class RunError(PlaygroundError):
     """A run or one of its files does not exist, is damaged, or is in the wrong state for what was asked."""
 
 
+class LostError(RunError):
+    """Another program has taken up the run that this one trained, or it is gone: nothing about it may be written any more."""
+
+
 class DivergedError(PlaygroundError):
     """A number stopped being finite.
 

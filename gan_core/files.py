@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and files whose lock says that somebody is at work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from .errors import RunError
 
@@ -30,3 +32,14 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         raise RunError(f"{path} cannot be written ({error.strerror}). Choose another file.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of a file; a killed one does not. Where that cannot be told, it is taken to."""
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True

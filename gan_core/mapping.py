@@ -56,9 +56,10 @@ class MapSession(Session):
             if self.trainer is None and self._left:
                 self._build()
             if self.trainer is not None:
-                with suppress(DivergedError):  # of all its members: the map goes on without them
-                    self.trainer.step()
-                self._steps_since += 1
+                if self.trainer.step_count < self.spec.base.steps:  # else its cells could not be written the first time
+                    with suppress(DivergedError):  # of all its members: the map goes on without them
+                        self.trainer.step()
+                    self._steps_since += 1
                 if self.trainer.step_count >= self.spec.base.steps or len(self.trainer.diverged) == len(self._left[0]):
                     self._finish_chunk()
             if self._is_done:
@@ -113,8 +114,8 @@ class MapSession(Session):
             message=self.message,
         )
 
-    def _settle(self, status: str, message: str) -> None:
-        """Come to rest: how far it is first, also where the last trainer has just ended."""
+    def _come_to_rest(self, status: str, message: str) -> None:
+        """How far it is first, also where the last trainer has just ended."""
         self._report()
         self._say(status, message)
 

@@ -95,6 +95,16 @@ class MapSpec:
                 chunks += [tuple(wanted[k : k + at_most]) for k in range(0, len(wanted), at_most)]
         return chunks
 
+    def largest(self) -> list[list[GANConfig]]:
+        """What the largest of its trainers take: of a numeric axis the largest value, of others each, for as many members as go
+        together."""
+        axes = []
+        for axis in (self.x, self.y):
+            numeric = GANConfig.model_fields[axis.name].annotation is not str
+            axes.append([max(axis.values)] if numeric else list(axis.values))
+        members = max(len(chunk) for chunk in self.chunks())
+        return [[self.base.model_copy(update={self.x.name: x, self.y.name: y})] * members for x in axes[0] for y in axes[1]]
+
     def dump(self) -> dict[str, Any]:
         """As JSON."""
         return {

@@ -16,29 +16,20 @@ from torch import Tensor
 
 from .config import METAS, GANConfig
 from .errors import ConfigError, RunError
-from .members import STATS, Members
+from .members import STATS
+from .memory import META, ROWS, Shapes
 from .networks import NETWORKS
 from .pixelcnn import Likelihood
 from .remedies import POOL_BATCHES
 from .source import Data
 from .trainer import HISTORY_POINTS, check_members
 
-META = torch.device("meta")
-ROWS = 4  # of data without numbers; a held-out tenth and a batch need some
 DTYPES = {"F32": torch.float32, "I64": torch.int64, "U8": torch.uint8}  # as safetensors calls them
 MOST_COUNTS = 10**12  # updates, steps
 MOST_DRAWN = 2**26  # numbers that a stream may draw at once, unless the networks have more
 DRAWN_AXES = 6
 MOST_PENDING = 10_000_000 // HISTORY_POINTS  # rows of statistics that wait for their mean, of the longest run
 DRAWS = ("normal", "uniform", "integers")
-
-
-class _Shapes(Members):
-    """Members whose tensors have no numbers, so that nothing can be asked of their settings."""
-
-    def _read(self) -> None:
-        if self.configs[0].ema_decay:
-            self._make_average()
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def outline(configs: Sequence[GANConfig]) -> Outline:
     game = NETWORKS[first.network].adversarial
     with META:
         labels = torch.zeros(ROWS, dtype=torch.int64) if first.classes else None
-        block = (_Shapes if game else Likelihood)(configs, Data(torch.empty(ROWS, *first.shape), labels), META)
+        block = (Shapes if game else Likelihood)(configs, Data(torch.empty(ROWS, *first.shape), labels), META)
         tensors, cursors = block.state()
     needed = {name: (t.dtype, tuple(t.shape)) for name, t in tensors.items()}
     weights = {name: shape for name, (_, shape) in needed.items() if name in ("opt.0", "opt_g.0", "opt_d.0")}

@@ -13,6 +13,8 @@ from .config import GANConfig
 from .errors import ConfigError
 from .points import encode_points
 
+FILE_LIMIT = 2**20  # bytes of a config
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -339,9 +341,11 @@ def read_config(name_or_path: str) -> GANConfig:
     path = Path(name_or_path)
     if not path.is_file():
         raise ConfigError(f"There is no preset and no file {name_or_path}. The presets are: {', '.join(PRESETS)}.")
+    if (size := path.stat().st_size) > FILE_LIMIT:
+        raise ConfigError(f"{path} has {size:,} bytes, and a config at most {FILE_LIMIT:,}. Give another file.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f'{path} cannot be read as JSON ({error}). A config looks like {{"dataset": "ring8", "steps": 2000}}.'
         ) from error

@@ -18,21 +18,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from .config import METAS, GANConfig
 from .disk import check_room, sweep
-from .errors import ConfigError, RunError
+from .errors import ConfigError, LostError, RunError
+from .files import is_held
 from .mapping import MapSession
 from .maps import MapSpec
 from .pace import check_pace, check_until
 from .session import REPORT_SECONDS, Session
 from .store import LIVE, RESUMABLE, Run, RunStore
 from .trace import TOLD, check_told
-from .trainer import check_members, check_part, pick_device
+from .trainer import check_part, check_trainable
 
+WATCH_SECONDS = 3.0  # between two looks for runs whose program has ended
+OLD_SECONDS = 60  # of a lock's file, so that it is not one that is just being made
 POLL_SECONDS = 0.2  # how long a command from another process may go unnoticed
 JOIN_SECONDS = 30
+GONE = "The program that trained it ended. Resume goes on from its last checkpoint."
 COMMANDS = ("pause", "resume", "step", "stop", "set", "pace", "until")
 KEPT = ("pace", "until")  # commands that a run without a thread keeps for when it goes on
 SLOW = 5.0  # steps a second up to which each step is reported at once
@@ -59,49 +63,54 @@ class Runner:
         # it is released by whichever thread ends the program
         self._owner_lock = FileLock(self._owner_path(self.owner), thread_local=False)
         try:
-            self._owner_path(self.owner).parent.mkdir(exist_ok=True)
+            store.locks.mkdir(exist_ok=True)
             self._owner_lock.acquire(timeout=0)
-        except OSError as error:
+            self.recover()
+            store.sweep()
+            sweep(store)
+        except (OSError, sqlite3.Error) as error:
             raise RunError(
-                f"Runs cannot be kept in {store.folder} ({error}). Free some space there, or set "
+                f"Runs cannot be kept in {self.store.folder} ({error}). Free some space there, or set "
                 f"GAN_PLAYGROUND_RUNS to a folder that can be written."
             ) from error
+        self._ended = threading.Event()
+        self._watching = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._watching.start()
         atexit.register(self.shutdown)
-        self.recover()
-        sweep(store)
 
     # Who trains what
 
     def _owner_path(self, owner: str) -> Path:
-        return self.store.folder / "owners" / f"{owner}.lock"
+        return self.store.locks / f"{owner}.lock"
 
     def _is_alive(self, owner: str | None) -> bool:
         """Whether the process that calls itself `owner` still holds its lock; a killed one does not."""
         if owner is None or owner == self.owner:
             return owner == self.owner
-        path = self._owner_path(owner)
-        if not path.exists():
-            return False
-        try:
-            with FileLock(path, timeout=0):
-                pass
-        except Timeout:
-            return True
-        except OSError:
-            return False
-        path.unlink(missing_ok=True)
-        return False
+        return is_held(self._owner_path(owner))
 
     def recover(self) -> list[str]:
-        """Mark live runs whose process is gone as interrupted; returns their ids."""
+        """Mark live runs whose process is gone as interrupted, unless somebody takes them up meanwhile; returns their ids."""
         gone = [run for run in self.store.runs(LIVE, kind=None) if not self._is_alive(run.owner)]
-        for run in gone:
-            self.store.update(
-                run.id,
-                status="interrupted",
-                message="The program that trained it ended. Resume goes on from its last checkpoint.",
-            )
-        return [run.id for run in gone]
+        found = [run.id for run in gone if self.store.interrupt(run, GONE)]
+        for path in self.store.locks.glob("*.lock"):
+            with suppress(OSError):
+                if (
+                    path != self._owner_path(self.owner)
+                    and path.stat().st_mtime < time.time() - OLD_SECONDS
+                    and not is_held(path)
+                ):
+                    path.unlink(missing_ok=True)
+        return found
+
+    def _watch(self) -> None:
+        """Until the end: notice when another process has been killed, so that its runs do not look as if they went on."""
+        while not self._ended.wait(WATCH_SECONDS):
+            with suppress(RunError, OSError, sqlite3.Error):
+                for run in self.store.runs(LIVE, kind=None):
+                    if run.owner is not None and not self._is_alive(run.owner):
+                        self.store.interrupt(run, GONE)
+        self.store.close()
 
     # What a user can do
 
@@ -151,15 +160,18 @@ class Runner:
         """Queue a collapse map; returns its id.
 
         Raises:
+            ConfigError: it cannot be trained on this machine.
             RunError: it cannot be written down, or there is no room for it.
         """
-        pick_device(spec.base)
+        for configs in spec.largest():
+            check_trainable(configs)
         name = name.strip() or f"map {spec.base.dataset}: {spec.x.name} × {spec.y.name}"
         steps = len(spec.chunks()) * spec.base.steps
         with self._writing():
             check_room(self.store)
             run = self.store.create([spec.base], name, None, self.owner, spec=spec.dump(), steps=steps)
-        self._launch([run])
+        with self._or_none([run]):
+            self._launch([run])
         return run
 
     @contextmanager
@@ -181,18 +193,30 @@ class Runner:
         wishes: Mapping[str, Any] | None = None,
     ) -> list[str]:
         for configs in groups:
-            check_members(configs)
-            pick_device(configs[0])
-        with self._writing():
+            check_trainable(configs)
+        runs: list[str] = []
+        with self._writing(), self._or_none(runs):
             check_room(self.store)
-            runs = [self.store.create(configs, name, pair, self.owner) for configs, name in zip(groups, names, strict=True)]
-            for run in runs:
+            for configs, name in zip(groups, names, strict=True):
+                runs.append(self.store.create(configs, name, pair, self.owner))
                 if wishes:
-                    self.store.update(run, **_anchored(wishes, 0.0))
+                    self.store.update(runs[-1], **_anchored(wishes, 0.0))
                 if paused:
-                    self.store.add_command(run, "pause")
-        self._launch(runs)
+                    self.store.add_command(runs[-1], "pause")
+            self._launch(runs)
         return runs
+
+    @contextmanager
+    def _or_none(self, runs: Sequence[str]) -> Iterator[None]:
+        """What goes wrong leaves none of the runs as if it waited for its turn."""
+        try:
+            yield
+        except Exception as error:
+            message = f"It could not be started: {error}"
+            for run in runs:
+                with suppress(RunError, OSError, sqlite3.Error):
+                    self.store.interrupt(self.store.get(run), message)
+            raise
 
     def resume(self, run: str, changes: Mapping[str, Any] | None = None) -> None:
         """Let a paused run go on, or take up one that was stopped, interrupted or failed from its last checkpoint.
@@ -208,9 +232,15 @@ class Runner:
 
     def resume_together(self, runs: Sequence[str], changes: Mapping[str, Any] | None = None) -> None:
         """Resume runs; those that have to be taken up from a checkpoint share a thread, as a pair does that is started."""
-        taken = []
+        taken: list[str] = []
+        with self._or_none(taken):
+            self._resume_together(runs, changes, taken)
+
+    def _resume_together(self, runs: Sequence[str], changes: Mapping[str, Any] | None, taken: list[str]) -> None:
         for row in [self.store.get(run) for run in runs]:
             _check_changes(row, changes or {})
+            if row.kind == "run":
+                check_trainable(row.configs)
             if row.is_live and self._holds(row):
                 if changes:
                     self.send(row.id, "set", dict(changes))
@@ -220,13 +250,13 @@ class Runner:
                 raise RunError(f"Run {row.id} is finished: all {row.steps:,} steps are done. Start a new run with more steps.")
             _check_not_trashed(row)
             try:
-                if not self.store.claim(row.id, self.owner, (row.status,)):
+                if not self.store.claim(row.id, self.owner, (row.status,), row.owner):
                     raise RunError(f"Run {row.id} has just been taken up elsewhere.")
+                taken.append(row.id)
                 if changes:
                     self.store.add_command(row.id, "set", dict(changes))
             except sqlite3.Error as error:
                 raise self._unwritable(error) from error
-            taken.append(row.id)
         if taken:
             self._launch(taken)
 
@@ -245,18 +275,17 @@ class Runner:
         if row.kind != "run":
             raise RunError(f"{run} is a map, whose GANs have no checkpoints. Open one of its cells as a run first.")
         _check_not_trashed(row)
-        kept = self.store.checkpoint_steps(run)
-        if not kept:
+        if not self.store.checkpoint_steps(run):
             raise RunError(f"Run {run} has no checkpoint yet, so nothing can go on from it. Wait until it has trained a while.")
-        step = kept[-1] if step is None else step
-        configs = [GANConfig.parse(c) for c in self.store.load_checkpoint(run, step)["configs"]]
+        state = self.store.load_checkpoint(run, step)
+        step, configs = state["step"], [GANConfig.parse(c) for c in state["configs"]]
         changes.setdefault("steps", row.steps if step < row.steps else step + row.steps)
         if changes["steps"] <= step:
             raise ConfigError(f"steps = {changes['steps']:,} is over at step {step:,}. Give a larger number.")
         _check_changes(row, {name: value for name, value in changes.items() if name != "steps"})
         try:
             check_room(self.store)
-            return self.store.fork(run, step, [c.but(**changes) for c in configs], (name or f"{row.name}, from {step:,}")[:80])
+            return self.store.fork(run, state, [c.but(**changes) for c in configs], (name or f"{row.name}, from {step:,}")[:80])
         except (OSError, sqlite3.Error) as error:
             raise self._unwritable(error) from error
 
@@ -334,8 +363,8 @@ class Runner:
         worker = self._workers.get(run)
         if worker is not None:
             worker.wake.set()
-        elif not self._is_alive(row.owner):
-            self.recover()
+        elif not self._holds(self.store.get(run)):
+            self.store.interrupt(row, GONE)
 
     def _checked(self, row: Run, kind: str, value: Any) -> Any:
         """A command's value as the run obeys it."""
@@ -386,6 +415,8 @@ class Runner:
         for worker in workers:
             worker.ended.wait(max(0.0, deadline - time.monotonic()))
             worker.thread.join(1.0)
+        self._ended.set()
+        self._watching.join(1.0)
         self._owner_lock.release()
         with suppress(OSError):
             self._owner_path(self.owner).unlink(missing_ok=True)
@@ -404,7 +435,7 @@ class Runner:
 
     def _session(self, run: str) -> Session:
         kind = MapSession if self.store.get(run).kind == "map" else Session
-        return kind(self.store, run, self.data_folder)
+        return kind(self.store.held_by(self.owner), run, self.data_folder)
 
     def take_turn(self, worker: _Worker, seconds: float) -> bool:
         """Wait up to so many seconds for a slot; True when the worker has one. First come, first served."""
@@ -480,6 +511,8 @@ class _Worker:
         try:
             while not self.runner.closing:
                 self._poll()
+                for session in self.sessions:
+                    session.retry()
                 live = [s for s in self.sessions if not s.ended]
                 untold = [s for s in self.sessions if s.problem]  # their end could not be written down yet
                 if not live and not untold:
@@ -489,8 +522,6 @@ class _Worker:
                     self.runner.give_turn(self, training)
                     training = False
                     self.wake.wait(POLL_SECONDS)
-                    for session in untold:
-                        session.retry()
                 elif not training:
                     training = self.runner.take_turn(self, POLL_SECONDS)
                 else:
@@ -543,6 +574,9 @@ class _Worker:
                 continue
             try:
                 commands = self.runner.store.take_commands(session.run)
+            except LostError:
+                session.lose()
+                continue
             except sqlite3.Error:
                 continue  # the disk is full: the session says so when it reports
             for kind, value in commands:

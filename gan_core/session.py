@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .config import GANConfig
-from .errors import ConfigError, DivergedError, PlaygroundError, RunError
+from .errors import ConfigError, DivergedError, LostError, PlaygroundError, RunError
 from .film import EARLY
 from .frames import film_frame, live_parts, pack
 from .members import PLAYERS
@@ -29,6 +29,8 @@ from .store import SECONDS, RunStore, metric_series
 from .trace import TOLD, traced_step
 from .trainer import Trainer
 
+ROOM_SECONDS = (0.5, 5.0)  # until a store that could not be written is tried again: at first, and at most
+ROOM = 2**20  # bytes beside a checkpoint that must be free
 REPORT_SECONDS = 0.4  # between two reports: twice a second and a little more
 LESSON_SECONDS = 0.12  # that a judge learns at a time
 
@@ -87,6 +89,10 @@ class Session:
         self._last_report = self._last_told = 0.0
         self._steps_since = 0
         self._changes: dict[str, Any] = {}
+        self._aim: tuple[str, str] | None = None  # status and message that it was about to come to rest with
+        self._held_up = False  # by a store that cannot be written, since when it waits for room
+        self._next_try = self._wait = 0.0
+        self._size = 0  # of a checkpoint, in bytes
         self.is_wanted_elsewhere: Callable[[], bool] = lambda: False
 
     @property
@@ -102,6 +108,7 @@ class Session:
     def _prepare(self) -> None:
         """Load the data, build the trainer, and go on from the latest checkpoint if there is one."""
         self._say("running", "Getting ready")
+        self.store.tidy(self.run)
         several = len(self.configs) > 1
         trainer = Trainer(self.configs, data_folder=self.data_folder, progress=self._progress, tolerant=several)
         if self.store.checkpoint_steps(self.run):
@@ -153,7 +160,10 @@ class Session:
     def obey(self, kind: str, value: Any) -> None:
         """A command: pause, resume, step, stop, set {name: value, …}, pace or until, with values as `Runner.send` takes them."""
         with self._guard():
-            if kind == "pause" and self.status in ("running", "queued"):
+            held_up = self._held_up
+            if kind in ("pause", "stop", "step", "resume"):
+                self._held_up, self._aim = False, None  # what is wanted now counts, and not what was when there was no room
+            if kind == "pause" and (self.status in ("running", "queued") or held_up):
                 self._settle("paused", "")
             elif kind == "resume" and self.status == "paused":
                 self._resume()
@@ -280,7 +290,10 @@ class Session:
         """Write a checkpoint."""
         begun = time.perf_counter()
         self.trainer.check_weights()  # what a step reports is from before its update
-        self.store.save_checkpoint(self.run, self.trainer.state_dict())
+        state = self.trainer.state_dict()
+        self._size = sum(tensor.nbytes for tensor in state["tensors"].values())
+        self.store.save_checkpoint(self.run, state)
+        self._wait = 0.0  # there is room
         self._checkpoints.used(begun, time.perf_counter())
 
     def _report(self, force_frame: bool = False, picture: bool = False) -> None:
@@ -342,6 +355,11 @@ class Session:
 
     def _settle(self, status: str, message: str) -> None:
         """Come to rest: curves first, then the checkpoint, and last the status, because whoever sees it may act on it."""
+        self._aim = status, message
+        self._come_to_rest(status, message)
+        self._aim = None
+
+    def _come_to_rest(self, status: str, message: str) -> None:
         if self.trainer:
             if status == "finished" and self.trainer.judge is not None:
                 self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
@@ -380,14 +398,38 @@ class Session:
     def _guard(self) -> _Guard:
         return _Guard(self)
 
+    def lose(self) -> None:
+        """Another process has taken the run up: nothing is written about it from here any more."""
+        self.status, self.problem, self._held_up = "interrupted", "", False
+
+    def hold_up(self, error: Exception) -> str:
+        """The store cannot be written: wait until it can; returns what to say."""
+        self._held_up = True
+        self._wait = min(max(ROOM_SECONDS[0], 2 * self._wait), ROOM_SECONDS[1])
+        self._next_try = time.monotonic() + self._wait
+        return (
+            f"Paused at step {self.step:,}: {self.store.folder} cannot be written ({error}). Free some space there: "
+            f"it goes on by itself then. Nothing is lost."
+        )
+
     def retry(self) -> None:
-        """While the store could not be written: try again to say how things stand."""
+        """While the store could not be written: try again to say how things stand, and go on where there is room again."""
         if self.problem:
             try:
                 self.store.update(self.run, status=self.status, message=self.message)
                 self.problem = ""
+            except LostError:
+                self.lose()
             except (OSError, sqlite3.Error):
-                pass
+                return
+        if self._held_up and time.monotonic() >= self._next_try:
+            with self._guard():
+                self.store.make_sure_of(ROOM + self._size)
+                self._held_up = False
+                if self._aim is None:
+                    self._resume()
+                else:
+                    self._settle(*self._aim)
 
 
 class _Guard:
@@ -406,12 +448,11 @@ class _Guard:
         if isinstance(error, _Later):
             session.status = "queued"  # it begins anew once the command is obeyed
             return True
+        if isinstance(error, LostError):
+            session.lose()
+            return True
         if isinstance(error, (sqlite3.Error, OSError)):  # the engine turns errors of reading data into its own
-            status = "paused"
-            message = (
-                f"Paused at step {session.step:,}: {session.store.folder} cannot be written ({error}). Free some "
-                f"space there, then press Resume. Nothing is lost."
-            )
+            status, message = "paused", session.hold_up(error)
             session.problem = message
         else:
             status, message = "failed", self._sentence(error)
@@ -422,6 +463,9 @@ class _Guard:
             if status == "failed":
                 detail = {"term": error.term} if isinstance(error, DivergedError) else {}
                 session.store.add_event(session.run, at, "failed", message=message, **detail)
+            session.problem = ""
+        except LostError:
+            session.lose()
         except (OSError, sqlite3.Error):
             session.problem = message  # the page asks the runner, and `retry` says it later
         return True

@@ -7,24 +7,30 @@ go on while one writes, and files get their name only when they are whole.
 
 from __future__ import annotations
 
+import copy
+import errno
 import json
 import os
+import re
 import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
-from .checkpoints import digest, read_checkpoint, write_checkpoint
+from .checkpoints import digest, draft, read_checkpoint, write_checkpoint
 from .config import GANConfig
-from .errors import ConfigError, RunError
+from .errors import ConfigError, LostError, RunError
+from .files import is_held
 from .film import surplus
 from .networks import NETWORKS
 from .shelf import LIVE, VERDICT_OF, Shelf, no_run, printable
@@ -76,6 +82,8 @@ _RUN_TABLES = ("series", "events", "commands", "frames", "film", "checkpoints", 
 _HISTORY = {"series": "kind, step, value", "events": "step, time, kind, detail", "film": "step, value"}  # what a fork begins with
 METRIC = "metric:"
 SECONDS = "seconds"  # the series of how long a run has trained, (1, E) a row, noted with each report
+_BLOCK = 2**20
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 
 
 def metric_series(name: str) -> str:
@@ -205,6 +213,7 @@ class RunStore(Shelf):
     def __init__(self, folder: Path | str | None = None):
         self.folder = Path(folder) if folder is not None else runs_folder()
         self._local = threading.local()
+        self._owner: str | None = None  # who writes, where that matters: see `held_by`
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._write() as db:
@@ -238,12 +247,29 @@ class RunStore(Shelf):
             self._local.db = db
         return db
 
+    def held_by(self, owner: str) -> RunStore:
+        """This store in the hands of who trains: what it writes about a run is refused once another owner has the run.
+
+        A program that was taken for dead, because it slept or its lock was removed, then cannot spoil what the other one does.
+        """
+        mine = copy.copy(self)
+        mine._owner = owner
+        return mine
+
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing."""
+    def _write(self, run: str | None = None) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing; about a `run`, only in its owner's name.
+
+        Raises:
+            LostError: another owner has the run.
+        """
         db = self._db()
         db.execute("BEGIN IMMEDIATE")
         try:
+            if run is not None and self._owner is not None:
+                mine = db.execute("SELECT 1 FROM runs WHERE id = ? AND owner = ?", (run, self._owner)).fetchone()
+                if mine is None:
+                    raise LostError(f"Run {run} has been taken up elsewhere, or deleted.")
             yield db
             db.execute("COMMIT")
         except BaseException:
@@ -292,14 +318,21 @@ class RunStore(Shelf):
         }
         db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
 
-    def fork(self, run: str, step: int, configs: Sequence[GANConfig], name: str) -> str:
-        """A stopped run that begins where another one was at a kept step, with its curves, events and pictures up to there.
+    def fork(self, run: str, state: dict, configs: Sequence[GANConfig], name: str) -> str:
+        """A stopped run that begins with a kept state of another one, with its curves, events and pictures up to there.
+
+        Args:
+            state: as `load_checkpoint` gave it; the file may have made room for a later one since.
 
         Raises:
-            RunError: there is no such run, or no whole checkpoint at that step.
             OSError: it cannot be written.
         """
-        state, new = self.load_checkpoint(run, step), _new_id()
+        new = _new_id()
+        with self._arriving(new):
+            self._fork(run, state["step"], configs, name, state, new)
+        return new
+
+    def _fork(self, run: str, step: int, configs: Sequence[GANConfig], name: str, state: dict, new: str) -> None:
         path = self.checkpoint_path(new, step)
         try:
             write_checkpoint(path, {**state, "configs": [c.model_dump() for c in configs]})
@@ -315,7 +348,6 @@ class RunStore(Shelf):
         except BaseException:
             shutil.rmtree(self.folder / new, ignore_errors=True)
             raise
-        return new
 
     def adopt(
         self,
@@ -342,31 +374,41 @@ class RunStore(Shelf):
         Raises:
             OSError: it cannot be written. Whatever `checkpoints` raises is passed on.
         """
-        taken = self._db().execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone()
-        new = run if not taken and _is_made(self.folder / run) else _new_id()
-        kept = []
-        try:
-            for state in checkpoints:
-                path = self.checkpoint_path(new, state["step"])
-                write_checkpoint(path, state)
-                kept.append((new, state["step"], digest(path), path.stat().st_size))
-            with self._write() as db:
-                self._insert(db, new, configs, name, **values)
-                db.executemany("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", kept)
-                for kind, (steps, rows) in series.items():
-                    floats = [(new, kind, int(at), row.tobytes()) for at, row in zip(steps, rows.astype(np.float32), strict=True)]
-                    db.executemany("INSERT INTO series VALUES (?, ?, ?, ?)", floats)
-                for event in events:
-                    detail = {key: value for key, value in event.items() if key not in ("step", "time", "kind")}
-                    _note(db, new, event["step"], event["kind"], detail, event["time"])
-                db.executemany("INSERT INTO film VALUES (?, ?, ?)", [(new, at, picture) for at, picture in film])
-                if frame is not None:
-                    db.execute("INSERT INTO frames VALUES (?, ?, ?)", (new, *frame))
-                _set_latest_metrics(db, new)
-        except BaseException:
-            shutil.rmtree(self.folder / new, ignore_errors=True)
-            raise
-        return new
+
+        def keep(new: str) -> str:
+            kept = []
+            try:
+                for state in checkpoints:
+                    path = self.checkpoint_path(new, state["step"])
+                    write_checkpoint(path, state)
+                    kept.append((new, state["step"], digest(path), path.stat().st_size))
+                with self._write() as db:
+                    self._insert(db, new, configs, name, **values)
+                    db.executemany("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", kept)
+                    for kind, (steps, rows) in series.items():
+                        floats = [
+                            (new, kind, int(at), row.tobytes()) for at, row in zip(steps, rows.astype(np.float32), strict=True)
+                        ]
+                        db.executemany("INSERT INTO series VALUES (?, ?, ?, ?)", floats)
+                    for event in events:
+                        detail = {key: value for key, value in event.items() if key not in ("step", "time", "kind")}
+                        _note(db, new, event["step"], event["kind"], detail, event["time"])
+                    db.executemany("INSERT INTO film VALUES (?, ?, ?)", [(new, at, picture) for at, picture in film])
+                    if frame is not None:
+                        db.execute("INSERT INTO frames VALUES (?, ?, ?)", (new, *frame))
+                    _set_latest_metrics(db, new)
+            except BaseException:
+                shutil.rmtree(self.folder / new, ignore_errors=True)
+                raise
+            return new
+
+        with self._arriving(run):
+            taken = self._db().execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone()
+            if not taken and _is_made(self.folder / run):
+                return keep(run)
+        other = _new_id()
+        with self._arriving(other):
+            return keep(other)
 
     def holds(self, run: str) -> bool:
         """Whether there is such a run, be it one that this version cannot read."""
@@ -436,20 +478,34 @@ class RunStore(Shelf):
             if name in values:
                 values[name] = json.dumps(values[name])
         values["updated"] = time.time()
-        with self._write() as db:
+        with self._write(run) as db:
             db.execute(f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?", (*values.values(), run))
 
-    def claim(self, run: str, owner: str, expected: Sequence[str]) -> bool:
-        """Queue a run for this owner, if it is still in one of the expected statuses, and not in the trash. Only one wins."""
+    def claim(self, run: str, owner: str, expected: Sequence[str], before: str | None = None) -> bool:
+        """Queue a run for this owner, if it is still in one of the expected statuses, and not in the trash. Only one wins.
+
+        Args:
+            before: the owner that it had when its status was read, if it had one: it may have been taken up and left since.
+        """
         marks = ", ".join("?" * len(expected))
         with self._write() as db:
             cursor = db.execute(
-                f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ?, verdict = NULL "
-                f"WHERE id = ? AND status IN ({marks}) AND trashed IS NULL",
-                (owner, time.time(), run, *expected),
+                f"UPDATE runs SET status = 'queued', owner = ?, message = '', updated = ?, verdict = NULL WHERE id = ? "
+                f"AND owner IS COALESCE(?, owner) AND status IN ({marks}) AND trashed IS NULL",
+                (owner, time.time(), run, before, *expected),
             )
             if cursor.rowcount == 1:
                 db.execute("DELETE FROM commands WHERE run = ?", (run,))
+            return cursor.rowcount == 1
+
+    def interrupt(self, row: Run, message: str) -> bool:
+        """Call a live run interrupted, unless it has got another owner or status since `row` was read; whether it was so."""
+        with self._write() as db:
+            cursor = db.execute(
+                "UPDATE runs SET status = 'interrupted', message = ?, updated = ?, verdict = NULL "
+                "WHERE id = ? AND status = ? AND owner IS ?",
+                (message, time.time(), row.id, row.status, row.owner),
+            )
             return cursor.rowcount == 1
 
     def delete(self, run: str, only_trashed: bool = False) -> None:
@@ -461,16 +517,68 @@ class RunStore(Shelf):
         Raises:
             RunError: it does not exist, is live, or is refused.
         """
-        self._must_exist([run])
-        with self._write() as db:
-            fits = f"status NOT IN ({', '.join('?' * len(LIVE))})" + (" AND trashed IS NOT NULL" if only_trashed else "")
-            if db.execute(f"DELETE FROM runs WHERE id = ? AND {fits}", (run, *LIVE)).rowcount == 0:
-                if self.get(run).is_live:
-                    raise RunError(f"Run {run} is still live. Stop it first.")
-                raise RunError(f"Run {run} is not in the trash. Put it there first: python -m gan_core trash {run}")
-            for table in _RUN_TABLES:
+        fits = f"status NOT IN ({', '.join('?' * len(LIVE))})" + (" AND trashed IS NOT NULL" if only_trashed else "")
+        with self._write() as db:  # looks and acts at once: nobody can take the run up in between
+            gone = db.execute(f"DELETE FROM runs WHERE id = ? AND {fits}", (run, *LIVE)).rowcount
+            for table in _RUN_TABLES if gone else ():
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+        if not gone:
+            if self.get(run).is_live:
+                raise RunError(f"Run {run} is still live. Stop it first.")
+            raise RunError(f"Run {run} is not in the trash. Put it there first: python -m gan_core trash {run}")
         shutil.rmtree(self.folder / run, ignore_errors=True)
+
+    def make_sure_of(self, size: int) -> None:
+        """Raise OSError where so many bytes cannot be written."""
+        if shutil.disk_usage(self.folder).free < size:  # asks less than writing does
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with tempfile.TemporaryFile(dir=self.folder) as file:
+            for _ in range(0, size, _BLOCK):
+                file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+
+    # What killed programs leave
+
+    @property
+    def locks(self) -> Path:
+        """The folder of files that are locked by whoever is at work."""
+        return self.folder / "owners"
+
+    @contextmanager
+    def _arriving(self, run: str) -> Iterator[None]:
+        """While a new run's files are written before anything is known of it, `sweep` leaves them alone."""
+        self.locks.mkdir(exist_ok=True)
+        path = self.locks / f"{run}.lock"
+        try:
+            with FileLock(path):
+                yield
+        finally:
+            path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed programs have left: files that never got their name, checkpoints and folders that no run knows of.
+        What belongs to live runs, or is just arriving, stays."""
+        folders = {path.name: path for path in self.folder.iterdir() if _ID.fullmatch(path.name)}
+        arriving = {name for name in folders if is_held(self.locks / f"{name}.lock")}
+        with self._write() as db:  # nobody can take up a run meanwhile
+            status = dict(db.execute("SELECT id, status FROM runs").fetchall())
+            kept = {self.checkpoint_path(*row) for row in db.execute("SELECT run, step FROM checkpoints").fetchall()}
+            for name in folders.keys() - arriving:
+                if name not in status:
+                    shutil.rmtree(folders[name], ignore_errors=True)
+                elif status[name] not in LIVE:
+                    self._tidy(name, kept)
+
+    def tidy(self, run: str) -> None:
+        """Remove files of a run that never got their name or that it does not know of; for who holds the run."""
+        self._tidy(run, {self.checkpoint_path(run, step) for step in self.checkpoint_steps(run)})
+
+    def _tidy(self, run: str, kept: set[Path]) -> None:
+        with suppress(OSError):
+            for path in (self.folder / run / "checkpoints").iterdir():
+                if path not in kept:
+                    path.unlink(missing_ok=True)
 
     # What a run reports
 
@@ -499,7 +607,7 @@ class RunStore(Shelf):
         values = _without_old_verdict({**values, "step": step, "rate": rate, "seconds": seconds, "updated": time.time()})
         if metrics is not None:
             values["metrics"] = json.dumps(metrics)
-        with self._write() as db:
+        with self._write(run) as db:
             db.execute(f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?", (*values.values(), run))
             for kind, rows in series.items():
                 db.executemany(
@@ -534,7 +642,7 @@ class RunStore(Shelf):
 
     def drop_series_after(self, run: str, step: int) -> None:
         """Forget points and pictures later than a step: a run that goes on from a checkpoint makes them again."""
-        with self._write() as db:
+        with self._write(run) as db:
             for table in ("series", "film"):
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run, step))
 
@@ -554,13 +662,13 @@ class RunStore(Shelf):
 
     def add_event(self, run: str, step: int, kind: str, **detail: Any) -> None:
         """Note that something happened: a change of a value, a pause, an error."""
-        with self._write() as db:
+        with self._write(run) as db:
             _note(db, run, step, kind, detail)
 
     def set_values(self, run: str, step: int, configs: Sequence[GANConfig], changes: dict[str, Any]) -> None:
         """Settings that a run has taken over, and the note of each with its value before: both or neither."""
         before = self.get(run).config
-        with self._write() as db:
+        with self._write(run) as db:
             text = json.dumps([c.model_dump() for c in configs])
             db.execute("UPDATE runs SET configs = ?, updated = ?, verdict = NULL WHERE id = ?", (text, time.time(), run))
             for name, value in changes.items():
@@ -575,7 +683,7 @@ class RunStore(Shelf):
 
     def put_cells(self, run: str, rows: Sequence[tuple[int, int, dict[str, Any], bytes]]) -> None:
         """How cells stand: (cell, step, values, samples)."""
-        with self._write() as db:
+        with self._write(run) as db:
             db.executemany(
                 "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?)",
                 [(run, cell, step, json.dumps(value), samples) for cell, step, value, samples in rows],
@@ -642,7 +750,7 @@ class RunStore(Shelf):
         """All commands left for a run, in order; each is given out once."""
         if self._db().execute("SELECT 1 FROM commands WHERE run = ? LIMIT 1", (run,)).fetchone() is None:
             return []
-        with self._write() as db:
+        with self._write(run) as db:
             rows = db.execute("DELETE FROM commands WHERE run = ? RETURNING id, kind, value", (run,)).fetchall()
         return [(row["kind"], json.loads(row["value"])) for row in sorted(rows, key=lambda row: row["id"])]
 
@@ -658,21 +766,27 @@ class RunStore(Shelf):
         Raises:
             OSError: it cannot be written; the ones before are untouched.
         """
-        path = self.checkpoint_path(run, state["step"])
-        write_checkpoint(path, state)
-        with self._write() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)",
-                (run, state["step"], digest(path), path.stat().st_size),
-            )
+        step = state["step"]
+        with draft(self.checkpoint_path(run, step), state) as part:
+            self._name(run, step, part)
         steps = self.checkpoint_steps(run)
         most = KEPT_CHECKPOINTS if len(state["configs"]) <= 1 else KEPT_OF_MANY
         while len(steps) > most or (len(steps) > 3 and self.disk_bytes(run) > KEPT_BYTES):
             gone = _most_crowded(steps)
             steps.remove(gone)
-            with self._write() as db:
+            with self._write(run) as db:
                 db.execute("DELETE FROM checkpoints WHERE run = ? AND step = ?", (run, gone))
             self.checkpoint_path(run, gone).unlink(missing_ok=True)
+
+    def _name(self, run: str, step: int, part: Path) -> None:
+        """Give a whole file the name of a checkpoint. Where there is one of this step already, either checksum is right for a
+        moment, because whoever is killed in it leaves the one file or the other."""
+        new, size = digest(part), part.stat().st_size
+        with self._write(run) as db:
+            db.execute("UPDATE checkpoints SET digest = digest || ' ' || ? WHERE run = ? AND step = ?", (new, run, step))
+        with self._write(run) as db:
+            part.replace(self.checkpoint_path(run, step))
+            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (run, step, new, size))
 
     def checkpoint_steps(self, run: str) -> list[int]:
         """The kept steps, ascending."""
@@ -703,11 +817,19 @@ class RunStore(Shelf):
         raise problem or RunError(f"Run {run} has no checkpoint yet. Start it again with the same settings.")
 
     def _read_kept(self, run: str, step: int) -> dict:
-        path = self.checkpoint_path(run, step)
-        row = self._db().execute("SELECT digest FROM checkpoints WHERE run = ? AND step = ?", (run, step)).fetchone()
-        if path.is_file() and row is not None and digest(path) != row[0]:
+        path, known = self.checkpoint_path(run, step), None
+        while (sums := self.checkpoint_digest(run, step)) != known:  # it may be written anew while it is looked at
+            with suppress(FileNotFoundError):
+                if digest(path) in sums.split():
+                    return read_checkpoint(path)
+            known = sums
+        if not sums:
+            raise RunError(
+                f"The checkpoint at step {step:,} of run {run} has just made room for a later one. Choose another step."
+            )
+        if path.is_file():
             raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit. Choose an earlier step.")
-        return read_checkpoint(path)
+        return read_checkpoint(path)  # says that it is missing
 
     def disk_bytes(self, run: str) -> int:
         """Size of a run's kept checkpoints in bytes."""

@@ -31,6 +31,7 @@ from .draws import seeded
 from .errors import ConfigError, DivergedError, RunError
 from .features import judge_of
 from .members import PLAYERS, Members, sample_latents
+from .memory import check_fits
 from .networks import NETWORKS
 from .pixelcnn import Likelihood
 from .source import Progress
@@ -122,6 +123,18 @@ def check_members(configs: Sequence[GANConfig]) -> None:
             )
 
 
+def check_trainable(configs: Sequence[GANConfig]) -> torch.device:
+    """Where the configs would be trained together.
+
+    Raises:
+        ConfigError: they cannot be members of one trainer, their device is not there, or they would take too much memory.
+    """
+    check_members(configs)
+    device = pick_device(configs[0])
+    check_fits(configs, device)
+    return device
+
+
 def check_part(part: str, config: GANConfig) -> None:
     """Raise ConfigError where there is no such part to step alone, RunError where the network is no game of two."""
     if part not in PLAYERS:
@@ -160,9 +173,8 @@ class Trainer:
         tolerant: bool = False,
     ):
         self.configs = [config] if isinstance(config, GANConfig) else list(config)
-        check_members(self.configs)
         first = self.configs[0]
-        self.device = pick_device(first)
+        self.device = check_trainable(self.configs)
         folder = None if data_folder is None else Path(data_folder)
         data = load(first.source, folder, progress)
         labels = None if data.labels is None else data.labels.to(self.device)

@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from gan_core import Runner, RunStore
-from gan_core.errors import RunError
 from gan_core.standings import FEWEST, MOST
 from gan_core.store import Run
 from ui import live, shell
@@ -52,9 +51,8 @@ def found(store: RunStore, text: str) -> tuple[list[Run], list[str]]:
     """The runs that a text names, ids with commas between them, and a sentence about each thing that cannot be used."""
     runs, words = [], []
     for name in dict.fromkeys(part.strip() for part in text.split(",") if part.strip()):
-        try:
-            run = store.get(name)
-        except RunError:
+        run = store.present(name)
+        if run is None:
             words.append(f"There is no run {name[:40]} here; it may have been deleted.")
             continue
         if run.kind == "run":

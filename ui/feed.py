@@ -7,7 +7,9 @@ the browser go through the whole page: measured on two cores, 30 ms of the brows
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -18,11 +20,12 @@ from starlette.routing import Route
 
 from gan_core import PlaygroundError, Runner, report, standings
 from gan_core.store import Run
-from ui import atlas, compare_message, engine, film, live, movie, seeds, sharing
+from ui import atlas, compare_message, engine, film, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 from ui.latent.choice import read
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+LAYOUTS = ("wide", "compact")
 MOST_DIGITS = 12  # of a step
 
 
@@ -46,12 +49,61 @@ def _told() -> Iterator[None]:
         raise HTTPException(503, f"The folder of runs cannot be used ({error})", _HEADERS) from error
 
 
+def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """A route that answers only who may see the pages.
+
+    Streamlit checks the Host of what its pages are fed with, not of routes beside its own. A foreign name that was made to point
+    here (DNS rebinding) gets nothing, nor a page of another site that sends its visitor's browser here, nor who has not signed in
+    where one has to.
+    """
+
+    def guard(request: Request) -> Response:
+        if not _allowed(request.headers.get("host", "")):
+            raise HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            raise HTTPException(403, "This is only for pages of GAN Playground.", _HEADERS)
+        if signing.is_wanted() and not signing.has_signed_in(request):
+            raise HTTPException(401, "Sign in first.", _HEADERS)
+        return answer(request)
+
+    return guard
+
+
 def _runs(request: Request) -> tuple[Runner, list[Run]]:
     """The runs that an address names."""
-    if not _allowed(request.headers.get("host", "")):
-        raise HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
     runner = engine.runner()
     return runner, [runner.store.get(request.path_params[name]) for name in ("run", "one", "two") if name in request.path_params]
+
+
+class Shared:
+    """The latest message about each thing that somebody looks at, made once for all who look."""
+
+    def __init__(self, most: int = 32):
+        self.most = most
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple, tuple[threading.Lock, list]] = OrderedDict()  # key -> [version, message]
+
+    def get(self, key: tuple, version: str, make: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            lock, kept = self._found.setdefault(key, (threading.Lock(), []))
+            self._found.move_to_end(key)
+            while len(self._found) > self.most:
+                self._found.popitem(last=False)
+        with lock:  # who comes while it is made waits for it
+            if not kept or kept[0] != version:
+                kept[:] = [version, make()]
+            return kept[1]
+
+
+_SHARED = Shared()
+
+
+def _message(runner: Runner, runs: list[Run], layout: str) -> bytes:
+    if len(runs) == 2:
+        return seeds.pair_message(runner, runs)
+    if runs[0].kind == "map":
+        return atlas.message(runner, runs[0], atlas.spec_of(runs[0]), None)
+    return live.run_message(runner, runs[0], layout)
 
 
 def run_feed(request: Request) -> Response:
@@ -59,17 +111,15 @@ def run_feed(request: Request) -> Response:
 
     204 where that is what the asker has already (`known`), 404 where there is no such run.
     """
-    known, layout = request.query_params.get("known", ""), request.query_params.get("layout", "wide")
+    known, layout = request.query_params.get("known", ""), request.query_params.get("layout")
     with _told():
         runner, runs = _runs(request)
-        if seeds.version(runner, runs) == known:
+        version = seeds.version(runner, runs)
+        if version == known:
             return Response(status_code=204, headers=_HEADERS)
-        if len(runs) == 2:
-            made = seeds.pair_message(runner, runs)
-        elif runs[0].kind == "map":
-            made = atlas.message(runner, runs[0], atlas.spec_of(runs[0]), None)
-        else:
-            made = live.run_message(runner, runs[0], layout)
+        layout = layout if layout in LAYOUTS else LAYOUTS[0]
+        key = (str(runner.store.folder), *(run.id for run in runs), layout)
+        made = _SHARED.get(key, version, lambda: _message(runner, runs, layout))
         return Response(made, media_type="application/octet-stream", headers=_HEADERS)
 
 
@@ -166,16 +216,17 @@ def list_file(request: Request) -> Response:
         return Response(made, media_type="text/csv; charset=utf-8", headers={**_HEADERS, "Content-Disposition": name})
 
 
-ROUTES = [
-    Route("/live/{run}", run_feed),
-    Route("/pair/{one}/{two}", run_feed),
-    Route("/together", together_feed),
-    Route("/together.csv", together_file),
-    Route("/film/{run}", film_feed),
-    Route("/movie/{run}/{kind}", movie_file),
-    Route("/bundle/{run}", bundle_file),
-    Route("/report", report_file),
-    Route("/runs.csv", list_file),
-    Route("/explore/{run}", explore_feed),
-    Route("/walk/{run}/{kind}", walk_file),
-]
+_ANSWERS = {
+    "/live/{run}": run_feed,
+    "/pair/{one}/{two}": run_feed,
+    "/together": together_feed,
+    "/together.csv": together_file,
+    "/film/{run}": film_feed,
+    "/movie/{run}/{kind}": movie_file,
+    "/bundle/{run}": bundle_file,
+    "/report": report_file,
+    "/runs.csv": list_file,
+    "/explore/{run}": explore_feed,
+    "/walk/{run}/{kind}": walk_file,
+}
+ROUTES = [Route(path, _guarded(answer)) for path, answer in _ANSWERS.items()]

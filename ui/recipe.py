@@ -13,6 +13,7 @@ import streamlit as st
 from gan_core import DATASETS, NETWORKS, PENALTIES, PRESETS, ConfigError, GANConfig, PlaygroundError, Runner
 from gan_core.config import GROUPS, METAS, Meta, limits
 from gan_core.store import RESUMABLE, Run
+from gan_core.trainer import check_trainable
 from ui import drawing, shell
 from ui.text import setting
 
@@ -200,9 +201,9 @@ def touched() -> dict[str, Any]:
 
 
 def problem() -> str:
-    """Why the draft cannot be trained, or ""."""
+    """Why the draft cannot be trained here, or ""."""
     try:
-        config()
+        check_trainable([config()])
     except ConfigError as error:
         return str(error)
     return ""

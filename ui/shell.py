@@ -13,6 +13,7 @@ from gan_core import PlaygroundError, Runner, RunStore
 from gan_core.config import METAS
 from gan_core.store import LIVE, Run, runs_folder
 from ui import engine as process
+from ui import signing
 from ui.palette import STATUS
 from ui.text import whole
 
@@ -111,6 +112,7 @@ def open_page(title: str) -> Runner:
     """Begin a page: page config, sidebar, engine."""
     st.set_page_config(page_title=f"{title} · GAN Playground", page_icon=str(ICON), layout="wide")
     st.html(_CSS)
+    signing.ask()
     with st.sidebar:
         st.markdown("### GAN Playground")
         for file, (name, icon) in PAGES.items():

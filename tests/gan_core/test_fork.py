@@ -134,7 +134,7 @@ def test_a_fork_begins_with_the_history_up_to_there(store, tiny):
         store.report(run, step=step, rate=0, seconds=0, series=rows, film=[(step, b"picture %d" % step)])
         store.add_event(run, step, "set", name="lr_g", before=1, value=step)
     store.save_checkpoint(run, Trainer(tiny()).train(20).state_dict())
-    fork = store.fork(run, 20, [tiny()], "fork")
+    fork = store.fork(run, store.load_checkpoint(run, 20), [tiny()], "fork")
     assert store.series(fork, "train")[0].tolist() == [10, 20]
     assert store.film(fork) == [(10, b"picture 10"), (20, b"picture 20")]
     assert [event["value"] for event in store.events(fork)] == [10, 20]

@@ -46,7 +46,7 @@ LEVELS = [
         "script_data",
         "script_parts",
     },
-    {"health", "lab", "script_networks", "script_pixelcnn", "script_remedies"},
+    {"health", "lab", "memory", "script_networks", "script_pixelcnn", "script_remedies"},
     {"trainer", "store", "script_training"},
     {"inside", "outline", "reading", "script", "explorer", "disk", "listing"},
     {"frames", "directions"},

@@ -696,7 +696,7 @@ def test_directions_belong_to_their_run(store, run, tiny):
 def test_a_fork_begins_without_directions(store, run, tiny):
     store.save_checkpoint(run, {**_state(1), "configs": [tiny().model_dump()]})
     store.put_direction(run, "smile", "z", UNIT, 1.0)
-    assert store.directions(store.fork(run, 1, [tiny()], "fork")) == []
+    assert store.directions(store.fork(run, store.load_checkpoint(run, 1), [tiny()], "fork")) == []
 
 
 def test_spaces_around_and_within_a_name_count_once(store, run):

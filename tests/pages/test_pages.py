@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import streamlit as st
 from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 
@@ -585,3 +586,30 @@ def test_modes_to_wait_for_are_those_of_the_data(opened):
     test.run()
     assert test.selectbox(key="until_kind").value == "never"
     assert not test.exception
+
+
+@pytest.mark.parametrize("file", ["playground.py", "pages/runs.py"])  # all begin alike
+def test_where_one_has_to_sign_in_a_page_shows_nothing_else(runner, file):
+    run = runner.start(TINY, "A secret name")
+    test = AppTest.from_file(ROOT / file, default_timeout=60)
+    test.secrets["auth"] = {"redirect_uri": "http://localhost/oauth2callback", "cookie_secret": "x", "client_id": "y"}
+    test.run()
+    assert [button.label for button in test.button] == ["Sign in"]
+    assert "secret" not in text(test)
+    runner.wait(run, 60)
+
+
+def test_what_takes_too_much_memory_is_said_at_the_form(opened, monkeypatch):
+    monkeypatch.setenv("GAN_PLAYGROUND_MEMORY", "0.5")
+    test = opened("playground.py", draft=GANConfig(width=1024, depth=8, batch_size=4096).model_dump())
+    assert any("GB of memory" in error.value for error in test.error)
+    assert next(button for button in test.button if button.label == "Start").disabled
+
+
+def test_the_server_is_for_this_machine_by_default():
+    """As .streamlit/config.toml and Streamlit's own defaults have it."""
+    assert st.get_option("server.address") == "localhost"
+    assert set(st.get_option("server.allowedHosts")) == {"localhost", "127.0.0.1"}
+    assert st.get_option("server.enableXsrfProtection")
+    assert st.get_option("server.enableCORS")
+    assert not st.get_option("server.enableAgentApi")

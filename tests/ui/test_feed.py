@@ -1,0 +1,112 @@
+"""Who the routes beside Streamlit's own answer."""
+
+import json
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from gan_core import GANConfig, Runner, RunStore
+from ui import engine, signing
+from ui.feed import ROUTES
+
+PATHS = [route.path for route in ROUTES]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    runner = Runner(RunStore(tmp_path / "runs"))
+    monkeypatch.setattr(engine, "runner", lambda: runner)
+    yield runner.store.create([GANConfig()], owner=runner.owner)
+    runner.shutdown()
+
+
+@pytest.fixture
+def ask(run):
+    """What a route answers to a request with some headers: its status."""
+
+    def status(path, **headers):
+        (route,) = [route for route in ROUTES if route.path == path]
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": f"run={run}".encode(),
+            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+            "path_params": {"run": run, "one": run, "two": run, "kind": "gif"},
+        }
+        try:
+            return route.endpoint(Request(scope)).status_code
+        except HTTPException as error:
+            return error.status_code
+
+    return status
+
+
+def test_every_answer_of_the_app_is_among_the_routes():
+    assert {"/live/{run}", "/pair/{one}/{two}", "/film/{run}", "/bundle/{run}", "/report"} <= set(PATHS)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8501", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1"]
+)
+@pytest.mark.parametrize("path", PATHS)
+def test_a_foreign_host_gets_nothing(ask, path, host):
+    assert ask(path, host=host) == 403
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_of_another_site_gets_nothing(ask, path):
+    assert ask(path, host="localhost:8501", sec_fetch_site="cross-site") == 403
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "127.0.0.1:9", "LOCALHOST"])
+def test_this_machine_is_answered(ask, host):
+    assert ask("/live/{run}", host=host) == 200
+
+
+@pytest.fixture
+def signed(monkeypatch):
+    """A sign-in is wanted; gives the cookie that Streamlit leaves for who has signed in, or has not."""
+    from streamlit.web.server.starlette import starlette_app_utils, starlette_websocket
+
+    monkeypatch.setattr(signing, "is_wanted", lambda: True)
+    monkeypatch.setattr(starlette_websocket, "get_cookie_secret", lambda: "secret")
+
+    def cookie(secret="secret", **values):
+        value = starlette_app_utils.create_signed_value(secret, signing.COOKIE, json.dumps(values))
+        return f"{signing.COOKIE}={value.decode()}"
+
+    return cookie
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_where_one_has_to_sign_in_nobody_else_is_answered(ask, signed, path):
+    assert ask(path, host="localhost") == 401
+
+
+def test_who_has_signed_in_is_answered(ask, signed):
+    assert ask("/live/{run}", host="localhost", cookie=signed(is_logged_in=True)) == 200
+
+
+@pytest.mark.parametrize("forged", ["other secret", "signed out", "nonsense"])
+def test_another_cookie_is_none(ask, signed, forged):
+    cookie = {
+        "other secret": signed("guess", is_logged_in=True),
+        "signed out": signed(is_logged_in=False),
+        "nonsense": f"{signing.COOKIE}=eyJpc19sb2dnZWRfaW4iOnRydWV9",
+    }[forged]
+    assert ask("/live/{run}", host="localhost", cookie=cookie) == 401
+
+
+def test_viewers_share_one_message(ask, run, monkeypatch):
+    from ui import feed, live
+
+    made = []
+    real = live.run_message
+    monkeypatch.setattr(live, "run_message", lambda *args: made.append(1) or real(*args))
+    assert [ask("/live/{run}", host="localhost") for _ in range(3)] == [200] * 3
+    assert len(made) == 1
+    feed.engine.runner().store.update(run, step=1)
+    ask("/live/{run}", host="localhost")
+    assert len(made) == 2

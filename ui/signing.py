@@ -1,0 +1,40 @@
+"""Streamlit's sign-in, where whoever runs the server has switched it on: an [auth] section in .streamlit/secrets.toml.
+
+The pages ask for it, and the routes beside them want the cookie that it leaves, which is signed.
+"""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+from starlette.requests import Request
+
+COOKIE = "_streamlit_user"
+
+
+def is_wanted() -> bool:
+    """Whether one has to sign in here."""
+    try:
+        return "auth" in st.secrets
+    except FileNotFoundError:  # there is no file of secrets
+        return False
+
+
+def has_signed_in(request: Request) -> bool:
+    """Whether a request comes from who has. Where Streamlit does not say so any more in the way that is known, nobody has."""
+    try:
+        from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
+
+        content = _get_signed_cookie_with_chunks(request.cookies, COOKIE)
+        return content is not None and json.loads(content).get("is_logged_in") is True
+    except (ImportError, ValueError, AttributeError):
+        return False
+
+
+def ask() -> None:
+    """A page begins: without a sign-in where one is wanted, it ends here."""
+    if is_wanted() and st.user.to_dict().get("is_logged_in") is not True:
+        st.markdown("### GAN Playground")
+        st.button("Sign in", icon=":material/login:", type="primary", on_click=st.login)
+        st.stop()
