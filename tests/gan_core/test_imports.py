@@ -42,7 +42,9 @@ LEVELS = [
     {"evaluation"},
     {"session"},
     {"mapping"},
-    {"runner"},
+    {"runner", "notebook"},
+    {"command_line"},
+    {"command_steer", "command_lab", "command_latent"},
     {"__init__"},
     {"__main__"},
 ]
