@@ -342,7 +342,8 @@ class Session:
         """Come to rest: curves first, then the checkpoint, and last the status, because whoever sees it may act on it."""
         if self.trainer:
             if status == "finished" and self.trainer.judge is not None:
-                self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
+                with self.trainer.own_threads():
+                    self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
             self._report(force_frame=True)
             self._keep()
         self._say(status, message)
