@@ -9,6 +9,7 @@ from .lab import PROBLEMS
 from .losses import LOSSES
 from .metrics import METRICS
 from .networks import NETWORKS
+from .notebook import Live, watch
 from .optim import OPTIMIZERS
 from .penalties import PENALTIES
 from .presets import PRESETS
@@ -32,9 +33,11 @@ __all__ = [
     "DataError",
     "DivergedError",
     "GANConfig",
+    "Live",
     "PlaygroundError",
     "RunError",
     "RunStore",
     "Runner",
     "Trainer",
+    "watch",
 ]

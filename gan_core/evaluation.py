@@ -12,8 +12,8 @@ from . import metrics
 from .config import GANConfig
 from .data import Data, load
 from .errors import RunError
-from .features import inception_of
-from .health import diagnose
+from .features import inception_of, judge_of
+from .health import Verdict, diagnose
 from .metrics import METRICS, SCORES, features_of, floors, frechet_of, kernel_distance, real_seen
 from .reading import read_history
 from .store import Run, RunStore
@@ -121,6 +121,24 @@ def _verdict(store: RunStore, row: Run, trainer: Trainer, member: int) -> dict[s
         return None
     found = diagnose(history)
     return {"name": found.name, "title": found.kind.title, "since": found.since, "sentence": found.sentence}
+
+
+def verdict_of(store: RunStore, run: str, member: int = 0) -> Verdict:
+    """What is the matter with a run, as its history stands now.
+
+    Raises:
+        RunError: there is no such run or member, or it is no game of two networks.
+        DataError: the run's data cannot be loaded.
+    """
+    row = store.get(run)
+    if row.kind != "run":
+        raise RunError(f"{run} is a map, whose GANs are not judged one by one. Open one of its cells as a run.")
+    if not 0 <= member < len(row.configs):
+        raise RunError(f"There is no member {member}; this run has members 0 to {len(row.configs) - 1}.")
+    found = read_history(store, row, load(row.config.source), judge_of(row.config.source), member)
+    if found is None:
+        raise RunError(f"network = {row.config.network} is no game of two networks, so there is nothing to be judged.")
+    return diagnose(found)
 
 
 def _on_inception(trainer: Trainer, n: int) -> dict[str, Any]:

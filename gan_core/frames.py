@@ -174,6 +174,11 @@ def live_parts(trainer: Trainer, member: int = 0) -> tuple[dict, dict[str, np.nd
     PNG, with the discriminator's opinion of each; with up to 16 classes a column each, from the same latents. Both: histograms
     of logits, and in the header the networks' layers.
     """
+    with trainer.own_threads():
+        return _live_parts(trainer, member)
+
+
+def _live_parts(trainer: Trainer, member: int) -> tuple[dict, dict[str, np.ndarray | bytes]]:
     trainer.member(member)  # refuses an index that is out of range
     config, data = trainer.configs[member], trainer.data
     alone = len(trainer.configs) == 1  # of several members, only what they make is shown

@@ -67,7 +67,8 @@ class MapSession(Session):
 
     def _finish_chunk(self) -> None:
         if self.trainer.judge is not None:
-            self.trainer.judge.learn(self._progress)  # what it has not learnt by now, it learns now
+            with self.trainer.own_threads():
+                self.trainer.judge.learn(self._progress)  # what it has not learnt by now, it learns now
         self._write_cells(finished=True)
         self._left.pop(0)
         self._finished += 1

@@ -362,7 +362,8 @@ class Session:
     def _come_to_rest(self, status: str, message: str) -> None:
         if self.trainer:
             if status == "finished" and self.trainer.judge is not None:
-                self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
+                with self.trainer.own_threads():
+                    self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
             self._report(force_frame=True)
             self._keep()
         verdict = self._verdict(status) if self.trainer and status != "paused" else None

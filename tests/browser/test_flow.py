@@ -176,7 +176,7 @@ def test_a_conditional_run_shows_a_column_for_each_class(server, tabs):
 
 
 def test_a_likelihood_model_shows_its_bits(server, tabs):
-    run = waiting_run(server, dataset="digits", network="pixelcnn", levels=2, width=8, depth=2, batch_size=16)
+    run = waiting_run(server, dataset="digits", network="pixelcnn", levels=2, width=8, depth=1, batch_size=16)
     page = tabs(f"{server.url}?run={run}")
     button(page, "Resume").click()
     expect(page.locator(".big b")).to_have_text(re.compile(r"^0\.\d+$"), timeout=60_000)

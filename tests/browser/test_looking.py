@@ -108,18 +108,29 @@ def test_a_slow_step_tells_its_stages(server, tabs):
     page = tabs(f"{server.url}?run={run}")
     page.get_by_role("button", name="Resume", exact=True).click()
     until(lambda: server.store.get(run).step > 5)
+    page.clock.install()  # the stages would take a minute
     page.get_by_role("button", name="Slow step").click()
     until(lambda: server.store.get(run).status == "paused")
     system, caption = page.locator("canvas.system"), page.locator(".caption")
     expect(system).to_be_visible()
-    for begin in ("1 of 9. Draw noise: 32", "3 of 9. Judge real", "6 of 9. Its update: real", "9 of 9. The generator's update"):
-        expect(caption).to_contain_text(begin)
+
+    def later() -> None:
+        """So long a time that a stage is over."""
+        page.clock.fast_forward(1500)
+
+    def told(begin: str) -> bool:
+        later()
+        return begin in caption.inner_text()
+
+    expect(caption).to_contain_text("1 of 9. Draw noise: 32")
+    for begin in ("3 of 9. Judge real", "6 of 9. Its update: real", "9 of 9. The generator's update"):
+        until(lambda begin=begin: told(begin))
     step = server.store.get(run).step
     page.get_by_role("button", name="Slow step").click()
     until(lambda: server.store.get(run).step == step + 1)
     expect(caption).to_contain_text("2 of 9. Generate")
     page.get_by_role("button", name="Keep going").click()
-    until(lambda: server.store.get(run).step >= step + 3)  # by itself
+    until(lambda: later() or server.store.get(run).step >= step + 3)  # by itself
     page.get_by_role("button", name="Keep going").click()
     page.get_by_role("button", name="System", exact=True).click()
     expect(system).to_be_hidden()

@@ -55,9 +55,10 @@ LEVELS = [
     {"evaluation"},
     {"session"},
     {"mapping"},
-    {"runner"},
+    {"runner", "notebook"},
+    {"command_line"},
+    {"command_steer", "command_shelf", "command_compare", "command_lab", "command_latent"},
     {"__init__"},
-    {"commands"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

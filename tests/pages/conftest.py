@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gan_core import Runner
+from gan_core import Runner, features
 from ui import engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +14,7 @@ def runner(tmp_path, monkeypatch) -> Runner:
     """The runner that the pages of this test use, with an empty folder of runs."""
     monkeypatch.setenv("GAN_PLAYGROUND_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(features, "LEAST_STEPS", 20)  # a judge learns anew for each test, and no page asks how well
     runner = engine.runner()
     yield runner
     runner.shutdown()

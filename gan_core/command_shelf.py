@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
 
+from .command_line import Action, Command, say
 from .errors import RunError
 from .listing import Wanted, pick
 from .runner import Runner
@@ -13,8 +12,8 @@ from .shelf import printable
 from .store import Run, RunStore
 
 
-def add_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
-    """Their arguments; `command` makes the parser of a name and a help text."""
+def add(command: Command) -> None:
+    """Add the commands' parsers."""
     rename = command("rename", "Give a run another name.")
     note = command("note", "Write a note on a run.")
     tag = command("tag", "Add tags to a run, or take some away.")
@@ -32,11 +31,6 @@ def add_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> None
         ("delete", "Delete runs that are in the trash for good."),
     ):
         command(name, help).add_argument("run", metavar="RUN", nargs="+")
-
-
-def print_result(as_json: bool, values: dict, lines: list[str]) -> None:
-    """One JSON object, or lines."""
-    print(json.dumps(values) if as_json else "\n".join(lines))
 
 
 def printed(row: Run) -> str:
@@ -82,19 +76,19 @@ def _described(args: argparse.Namespace, **said) -> None:
     store.describe(args.run, **said)
     row = store.get(args.run)
     values = {"run": row.id, "name": row.name, "note": row.note, "tags": list(row.tags), "starred": row.starred}
-    print_result(args.json, values, [f"{'* ' if row.starred else ''}{printed(row)}. Run {row.id}"])
+    say(args.json, values, [f"{'* ' if row.starred else ''}{printed(row)}. Run {row.id}"])
 
 
 def trash(args: argparse.Namespace) -> None:
     """Put runs into the trash."""
     Runner(RunStore(args.runs)).trash(args.run)
-    print_result(args.json, {"trashed": args.run}, [f"In the trash: {', '.join(args.run)}"])
+    say(args.json, {"trashed": args.run}, [f"In the trash: {', '.join(args.run)}"])
 
 
 def restore(args: argparse.Namespace) -> None:
     """Take runs out of the trash."""
     Runner(RunStore(args.runs)).restore(args.run)
-    print_result(args.json, {"restored": args.run}, [f"Restored: {', '.join(args.run)}"])
+    say(args.json, {"restored": args.run}, [f"Restored: {', '.join(args.run)}"])
 
 
 def delete(args: argparse.Namespace) -> None:
@@ -102,10 +96,10 @@ def delete(args: argparse.Namespace) -> None:
     runner = Runner(RunStore(args.runs))
     for run in args.run:
         runner.delete(run)
-    print_result(args.json, {"deleted": args.run}, [f"Deleted for good: {', '.join(args.run)}"])
+    say(args.json, {"deleted": args.run}, [f"Deleted for good: {', '.join(args.run)}"])
 
 
-COMMANDS = {
+ACTIONS: dict[str, Action] = {
     "rename": rename,
     "note": note,
     "tag": tag,
