@@ -523,9 +523,9 @@ class RunStore(Shelf):
             for table in _RUN_TABLES if gone else ():
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
         if not gone:
-            if self.get(run).is_live:
-                raise RunError(f"Run {run} is still live. Stop it first.")
-            raise RunError(f"Run {run} is not in the trash. Put it there first: python -m gan_core trash {run}")
+            if self.get(run).trashed is None and only_trashed:
+                raise RunError(f"Run {run} is not in the trash. Put it there first: python -m gan_core trash {run}")
+            raise RunError(f"Run {run} is still live. Stop it first.")
         shutil.rmtree(self.folder / run, ignore_errors=True)
 
     def make_sure_of(self, size: int) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gan_core import RunError, Runner, RunStore
+from gan_core import RunError, Runner, RunStore, disk
 from gan_core.errors import LostError
 from gan_core.mapping import MapSession
 from gan_core.session import Session
@@ -191,8 +191,9 @@ def test_only_folders_of_runs_are_swept(store):
 
 
 @pytest.fixture
-def small(tmp_path):
-    """A folder on a disk of 8 MB; its `fill` leaves nothing free."""
+def small(tmp_path, monkeypatch):
+    """A folder on a disk of 8 MB, on which runs may begin all the same."""
+    monkeypatch.setattr(disk, "LEAST_FREE", 0)
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = hasattr(os, "geteuid") and os.geteuid() == 0 and sys.platform == "linux"
