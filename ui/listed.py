@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import math
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -68,8 +69,8 @@ def recipe(line: Line) -> str:
 
 
 def measured(line: Line) -> str:
-    """The metric that says most; the mean of several members."""
-    name = next((name for name in (*HEADLINES, *line.metrics) if name in line.metrics), None)
+    """The metric that says most of those that could be measured; the mean of several members."""
+    name = next((name for name in (*HEADLINES, *line.metrics) if not math.isnan(line.metric(name))), None)
     if name is None:
         return ""
     entry = SCORES.get(name) or METRICS.get(name)
