@@ -150,7 +150,7 @@ class Plane {
     const { ground, palette } = this.header, t = theme(this.map, palette);
     const words = {
       none: () => [],
-      score: () => [[t.real, "Taken for real"], [t.fake, "For generated"]],
+      score: () => [[t.real, "Taken for real"], [t.fake, "Taken for generated"]],
       class: () => [...new Set(this.arrays.classes)].sort((a, b) => a - b).map((k) => [CLASSES[k % CLASSES.length], `Class ${k}`]),
     }[ground]();
     this.find(".legend").innerHTML = words.map(([colour, word]) => `<span><i style="background: ${colour}"></i>${word}</span>`).join("");

@@ -108,7 +108,7 @@ def _animation(frames: Sequence[Image.Image], kind: str, ms: int = FRAME_MS, las
     times = [ms] * (len(frames) - 1) + [last_ms]
     if kind == "GIF":  # one table of colours for all, or the background would flicker
         some = _spread(frames, SAMPLED)
-        table = Image.fromarray(np.concatenate([np.asarray(frame)[::2, ::2] for frame in some])).quantize(255, kmeans=1)
+        table = Image.fromarray(np.concatenate([np.asarray(frame)[::2, ::2] for frame in some])).quantize(255)
         frames = [frame.quantize(palette=table, dither=Image.Dither.NONE) for frame in frames]
     frames[0].save(out, kind, save_all=True, append_images=frames[1:], duration=times, loop=0)
     return out.getvalue()
