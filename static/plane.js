@@ -1,5 +1,5 @@
 // A slice through latent space: a map of what lies on it, and the sample at the pointer. The server makes all samples at once; what
-// follows the pointer is looked up here.
+// follows the pointer is made of them here: between samples, a blend of the four around it.
 
 import { fit, forgetThemes, number, rgb, theme } from "./draw.js";
 import { views } from "./feed.js";
@@ -10,7 +10,7 @@ const MOST_THUMBS = 16; // along a side; of a finer lattice some are shown
 const CLASSES = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#999999", "#EE8866", "#44BB99", "#882255"];
 const HTML = `
 <div class="plane">
-  <div class="both"><div><div class="square"><canvas class="map" role="application" tabindex="0"></canvas></div></div>
+  <div class="both"><div><div class="square"><canvas class="map" role="application" tabindex="0"></canvas></div><div class="legend"></div></div>
     <div><div class="square"><canvas class="large" role="img"></canvas></div></div></div>
   <div class="where" aria-live="polite"></div>
   <div class="caption"></div>
@@ -22,14 +22,15 @@ class Plane {
     host.innerHTML = HTML;
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
-    Object.assign(this, { map: this.find(".map"), large: this.find(".large"), at: [0.5, 0.5], made: 0 });
+    Object.assign(this, { map: this.find(".map"), large: this.find(".large"), at: [0.5, 0.5], still: true, made: 0 });
     this.map.onpointerdown = (e) => { this.map.setPointerCapture(e.pointerId); this.move(e); };
     this.map.onpointermove = (e) => this.move(e);
+    this.map.onpointerup = this.map.onpointercancel = this.map.onpointerleave = () => this.go(this.at, true);
     this.map.onkeydown = (e) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
       if (!way || !this.header) return;
       e.preventDefault();
-      this.go(this.at.map((v, k) => v + way[k] / this.header.cells));
+      this.go(this.at.map((v, k) => v + way[k] / this.header.cells), true);
     };
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.map);
@@ -52,7 +53,7 @@ class Plane {
       if (this.wanted !== header.key) { sheet.close(); return; }
       this.sheet?.close();
       Object.assign(this, { header, arrays, sheet, ground: null });
-      this.find(".caption").textContent = header.caption;
+      this.find(".caption").textContent = `${header.caption} While you move between samples, the four around are blended.`;
       this.root.dataset.key = header.key;
       this.draw();
     } catch { this.wanted = null; }
@@ -63,9 +64,34 @@ class Plane {
     this.go([(e.clientX - box.left) / box.width, (e.clientY - box.top) / box.height]);
   }
 
-  go(at) {
+  // At rest it is a sample that the generator made: the nearest one.
+  go(at, still = false) {
     this.at = at.map((v) => Math.max(0, Math.min(0.9999, v)));
+    this.still = still;
     this.follow();
+  }
+
+  // The samples around a place, each with its share of the blend: its own place is the middle of its cell.
+  around() {
+    const { cells } = this.header;
+    const [i, j] = this.at.map((v) => Math.floor(v * cells));
+    if (this.still) return [[j * cells + i, 1]];
+    const [x, y] = this.at.map((v) => Math.max(0, Math.min(cells - 1, v * cells - 0.5))), [left, top] = [Math.floor(x), Math.floor(y)];
+    const [p, q] = [x - left, y - top];
+    const all = [[0, 0, (1 - p) * (1 - q)], [1, 0, p * (1 - q)], [0, 1, (1 - p) * q], [1, 1, p * q]];
+    return all.filter(([, , share]) => share > 0).map(([right, down, share]) => [(top + down) * cells + left + right, share]);
+  }
+
+  blend() {
+    const { size } = this.header, c = this.large.getContext("2d");
+    if (this.large.width !== size) this.large.width = this.large.height = size;
+    let sum = 0;
+    for (const [k, share] of this.around()) {
+      sum += share;
+      c.globalAlpha = share / sum; // over those that are there already
+      c.drawImage(this.sheet, ...this.tile(k), 0, 0, size, size);
+    }
+    c.globalAlpha = 1;
   }
 
   tile(k) {
@@ -115,19 +141,30 @@ class Plane {
   draw() {
     if (!this.header || !this.map.clientWidth) return;
     this.ground = null;
+    this.legend();
     this.follow();
+  }
+
+  // What the colours behind the samples mean: of classes those that are on the map.
+  legend() {
+    const { ground, palette } = this.header, t = theme(this.map, palette);
+    const words = {
+      none: () => [],
+      score: () => [[t.real, "Taken for real"], [t.fake, "Taken for generated"]],
+      class: () => [...new Set(this.arrays.classes)].sort((a, b) => a - b).map((k) => [CLASSES[k % CLASSES.length], `Class ${k}`]),
+    }[ground]();
+    this.find(".legend").innerHTML = words.map(([colour, word]) => `<span><i style="background: ${colour}"></i>${word}</span>`).join("");
   }
 
   follow() {
     if (!this.header) return;
-    const { cells, size } = this.header, { context: c, width, height } = fit(this.map), t = theme(this.map, this.header.palette);
+    const { cells } = this.header, { context: c, width, height } = fit(this.map), t = theme(this.map, this.header.palette);
     this.ground ||= this.background(width, height, t);
     c.drawImage(this.ground, 0, 0, width, height);
     const [i, j] = this.at.map((v) => Math.floor(v * cells)), k = j * cells + i;
     c.strokeStyle = t.accent; c.lineWidth = 2.5;
     c.strokeRect((i * width) / cells, (j * height) / cells, width / cells, height / cells);
-    if (this.large.width !== size) this.large.width = this.large.height = size;
-    this.large.getContext("2d").drawImage(this.sheet, ...this.tile(k), 0, 0, size, size);
+    this.blend();
     const words = this.words(k, i, j);
     this.find(".where").textContent = words;
     this.large.setAttribute("aria-label", `Generated image. ${words}`);

@@ -34,6 +34,7 @@ class Player {
     this.timer = null;
     this.find(".play").onclick = () => this.toggle();
     this.find("input").oninput = (e) => { this.current = Number(e.target.value); this.draw(); };
+    this.find("select").onchange = () => this.link();
     this.find("canvas.lengths").onclick = (e) => this.jump(e);
     this.root.onkeydown = (e) => {
       if (e.target.closest("select, input, button, summary, a")) return;
@@ -85,6 +86,7 @@ class Player {
   swap(header, arrays, sheets) {
     while (this.ways.length > header.ways.length) this.drop(this.ways.pop());
     while (this.ways.length < header.ways.length) this.ways.push(this.add());
+    if (!this.header) this.find("select").value = new URLSearchParams(header.query).get("speed") || this.find("select").value;
     Object.assign(this, { header, arrays, current: Math.min(this.current, header.frames - 1) });
     this.find(".ways").classList.toggle("single", header.ways.length === 1);
     this.ways.forEach((way, k) => {
@@ -96,12 +98,20 @@ class Player {
     });
     this.find("input").max = header.frames - 1;
     this.find(".caption").textContent = header.caption;
-    for (const link of this.root.querySelectorAll(".save a")) {
-      link.href = new URL(`walk/${header.run}/${link.dataset.kind}?${header.query}`, document.baseURI);
-      link.download = "";
-    }
+    this.link();
     Object.assign(this.root.dataset, { key: header.key, frames: header.frames, ways: header.ways.length });
     this.draw();
+  }
+
+  // What is saved plays at the speed that is chosen here.
+  link() {
+    if (!this.header) return;
+    const query = new URLSearchParams(this.header.query);
+    query.set("speed", this.find("select").value);
+    for (const link of this.root.querySelectorAll(".save a")) {
+      link.href = new URL(`walk/${this.header.run}/${link.dataset.kind}?${query}`, document.baseURI);
+      link.download = "";
+    }
   }
 
   toggle() {

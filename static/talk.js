@@ -2,11 +2,12 @@
 // tells the page a little later what was chosen, for the address.
 
 const PAUSE = 200; // ms without a change until the page is told: keys and clicks come in rows
+const TURNS = ["pointerdown", "focusin"]; // the person turns to something else, which may take the view away: the page is told first
 
 export class Talk {
   // answered(bytes) for each answer; trouble(text) when none comes, "" when one came.
   constructor(answered, trouble) {
-    Object.assign(this, { answered, trouble, next: null, busy: false, turn: 0, awaited: null, timer: null });
+    Object.assign(this, { answered, trouble, next: null, busy: false, turn: 0, awaited: null, timer: null, due: null });
   }
 
   // Asks what a tool makes of a run. One question is under way at a time; of those that come meanwhile the latest is asked.
@@ -32,9 +33,16 @@ export class Talk {
 
   // `text` stands for what is said, by which the page's next message is known to know of it.
   tell(text, say) {
+    this.hush();
     this.awaited = text;
+    this.due = () => { this.hush(); say(); };
+    this.timer = setTimeout(this.due, PAUSE);
+    for (const turn of TURNS) document.addEventListener(turn, this.due, true);
+  }
+
+  hush() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(say, PAUSE);
+    for (const turn of TURNS) document.removeEventListener(turn, this.due, true);
   }
 
   // Whether a message of the page, which says `text`, is older than what it was told last.
@@ -47,6 +55,6 @@ export class Talk {
   drop() {
     this.turn += 1;
     this.next = this.awaited = null;
-    clearTimeout(this.timer);
+    this.hush();
   }
 }

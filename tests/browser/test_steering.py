@@ -67,6 +67,17 @@ def choose_kind(page: Page, title: str) -> None:
     choose(page.get_by_role("combobox", name="Directions"), page.get_by_role("option", name=title))
 
 
+def test_what_was_just_moved_is_not_lost_when_another_tool_is_chosen(latent):
+    page, _ = latent("tool=directions")
+    expect(page.locator(".directions")).to_have_attribute("data-shown", "")
+    page.get_by_role("slider", name="component 1, in standard deviations").focus()
+    box = page.get_by_text("Walk", exact=True).bounding_box()
+    page.keyboard.press("End")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # at once: a locator's click takes its time
+    expect(page.locator(".player")).to_be_visible()
+    until(lambda: address(page).get("moves") == "3", 20)
+
+
 def test_a_combination_is_kept_by_its_name_and_removed(latent, server):
     page, run = latent("tool=directions&moves=1,-2")
     name = page.get_by_label("Keep this combination as")

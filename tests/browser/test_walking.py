@@ -43,20 +43,41 @@ def test_both_ways_play_side_by_side_and_are_saved(digits):
     expect(player).to_have_attribute("data-frames", "24")  # three legs of eight, round
     page.locator("canvas.lengths").click(position={"x": 5, "y": 40})
     expect(player).to_have_attribute("data-frame", "0")
+    player.get_by_role("button", name="Play", exact=True).click()
+    seen = set()
+    until(lambda: seen.add(player.get_attribute("data-frame")) or len(seen) > 3)
+    player.get_by_role("button", name="Pause", exact=True).click()
+    player.get_by_label("Speed").select_option("8")
     player.get_by_text("Save", exact=True).click()
     with page.expect_download() as download:
         player.get_by_text("GIF", exact=True).click()
     film = Image.open(io.BytesIO(download.value.path().read_bytes()))
-    assert (film.format, film.n_frames) == ("GIF", 24)
+    assert (film.format, film.n_frames, film.info["duration"]) == ("GIF", 24, 120)  # a GIF counts in hundredths of a second
 
 
-def test_the_plane_follows_the_pointer_and_the_keys(digits):
+def drawn(page: Page) -> str:
+    return page.locator("canvas.large").evaluate("(canvas) => canvas.toDataURL()")
+
+
+def test_the_plane_follows_a_drag_and_the_keys(digits):
     page = digits("&tool=plane&cells=8")
     plane, chart = page.locator(".plane"), page.locator("canvas.map")
     expect(plane).to_have_attribute("data-cell", "36")  # the middle
     box = chart.bounding_box()
-    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    cell, top = box["width"] / 8, box["y"] + 2
+    page.mouse.move(box["x"] + 2, top)
+    page.mouse.down()
     expect(plane).to_have_attribute("data-cell", "0")
+    corner = drawn(page)
+    page.mouse.move(box["x"] + 0.9 * cell, top, steps=5)
+    expect(plane).to_have_attribute("data-cell", "0")
+    assert drawn(page) != corner  # on the way to the next sample
+    page.mouse.move(box["x"] + 40, top - 100)  # the drag holds on to the map outside of it
+    expect(plane).to_have_attribute("data-cell", str(int(40 / cell)))
+    page.mouse.move(box["x"] + 0.9 * cell, top)
+    page.mouse.up()
+    expect(plane).to_have_attribute("data-cell", "0")
+    assert drawn(page) == corner  # at rest it is a sample again
     chart.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
@@ -74,11 +95,11 @@ def test_what_is_on_the_screen_is_in_the_address_and_comes_back(digits):
     field(page, "A, top left").press("Enter")
     until(lambda: {"a=5-6", "bend=lerp", "tool=plane"} <= set(page.evaluate("location.search").lstrip("?").split("&")))
     page.wait_for_timeout(500)  # the new plane has come
-    shown = page.locator("canvas.large").evaluate("(canvas) => canvas.toDataURL()")
+    shown = drawn(page)
     page.reload()
     expect(field(page, "A, top left")).to_have_value("5-6")
     expect(page.locator(".plane")).to_have_attribute("data-cell", "136")
-    assert page.locator("canvas.large").evaluate("(canvas) => canvas.toDataURL()") == shown
+    assert drawn(page) == shown
 
 
 def test_nonsense_in_the_address_and_in_a_field_is_a_sentence(digits):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
 
 from gan_core import RunError
 from gan_core.draws import seeded
-from gan_core.frames import extent, pack, png_grid
+from gan_core.frames import extent
 from gan_core.latent import PATHS, path, step_lengths
 from gan_core.latents import LATENTS
 from ui import movie
@@ -29,6 +28,7 @@ FIELDS = {
     "ends": word(2, (2, 3, 4)),
     "way": word("", ("", *PATHS, "both")),
     "frames": whole(24, 4, 64),
+    "speed": word(16, (8, 16, 30)),  # frames a second
 }
 
 
@@ -106,23 +106,25 @@ def _caption(ask: Ask) -> str:
 
 
 def exported(ask: Ask, kind: str) -> bytes:
-    """The way as a file, both ways side by side: one of `movie.KINDS`.
+    """The way as a file, each of two ways under its name, at the speed that is chosen: one of `movie.KINDS`.
 
     Raises:
         RunError: there is no such kind.
     """
     if kind not in movie.KINDS:
         raise RunError(f"A way cannot be saved as {kind}. Choose one of: {', '.join(movie.KINDS)}.")
-    ways = along(ask)
+    ways, data = along(ask), ask.explorer.data
+    names, n = [WAYS[way] for way, _ in ways], len(ways[0][1])
     if len(ask.explorer.shape) == 3:
-        frames = [png_grid(torch.stack(images), len(images)) for images in zip(*(made for _, made in ways), strict=True)]
-        pictures = [pack({"kind": "images", "step": k + 1}, {"png": frame}) for k, frame in enumerate(frames)]
-        return movie.KINDS[kind].make([movie.draw(picture, word="Frame") for picture in pictures])
-    real, x = ask.explorer.data.x[:POINTS].cpu().numpy(), extent(ask.explorer.data)
-    pictures = []
-    for k, points in enumerate(zip(*(made.numpy() for _, made in ways), strict=True)):
-        pictures.append(pack({"kind": "points", "step": k + 1, "extent": x}, {"fake": np.stack(points)}))
-    return movie.KINDS[kind].make([movie.draw(picture, real, "Frame") for picture in pictures])
+        films = [[movie.enlarged(image) for image in made.numpy()] for _, made in ways]
+    else:
+        x, real = extent(data), data.x[:POINTS].cpu().numpy()
+        films = [[movie.points(x, {"path": made[: k + 1].numpy()}, real) for k in range(n)] for _, made in ways]
+    below = kind == "png"  # of a strip, each way is a row
+    pictures = enumerate(zip(*films, strict=True), 1)
+    frames = [movie.beside(those, names, f"Frame {k} of {n}", below) for k, those in pictures]
+    ms = round(1000 / ask.values["speed"])
+    return movie.KINDS[kind].make(frames, ms, movie.LAST_MS if ask.values["ends"] == 2 else ms)  # a round trip has no end
 
 
 WALK = Tool("Walk", "From one noise vector to another, as a film.", "strip", FIELDS, controls, answer)
