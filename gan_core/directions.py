@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ from .explorer import Explorer
 from .latent import along, class_means, orthonormal, pca, regressed, sefa, upright
 from .trainer import computing_with
 
-SAMPLES = 1000  # latents that are looked at; they decide the third digit of a standard deviation
+SAMPLES = 1000  # latents that are looked at: a standard deviation is within some 2 %, which is 1 / sqrt(2 n)
+MANY = 8000  # where each class has to have enough of them: with 1,000, means of rare classes are mostly noise
+SMALL = 1024  # numbers of a sample, up to which so many are made at once
 LEAST_LENGTH = 1e-6  # of a change of latents, below which nothing goes with it
 
 
@@ -29,7 +32,7 @@ class Directions:
         kind, space: what found them, and where.
         vectors: (K, Z), of length 1.
         deviations: (K,), standard deviation of latents along each.
-        shares: (K,), of the variance of what was looked at.
+        shares: (K,), of the variance of what was looked at; NaN where that tells nothing.
         names: a short name each.
         looks_at: what that was.
     """
@@ -54,6 +57,7 @@ class Direction:
         lacks: `lacks(explorer, space)` says in a sentence what it needs and does not find; "" where it can be used.
         orthonormal: its vectors stand at right angles to each other.
         layered: it reads `layer`.
+        many: it needs many samples.
     """
 
     find: Callable[[Explorer, str, Tensor, int, int, int], _Found]
@@ -66,6 +70,7 @@ class Direction:
     lacks: Callable[[Explorer, str], str] = lambda explorer, space: ""
     orthonormal: bool = False
     layered: bool = False
+    many: bool = False
 
 
 def find(explorer: Explorer, kind: str, space: str = "z", count: int = 8, seed: int = 0, layer: int = 0) -> Directions:
@@ -87,7 +92,8 @@ def find(explorer: Explorer, kind: str, space: str = "z", count: int = 8, seed: 
     if lacks := entry.lacks(explorer, space):
         raise RunError(lacks)
     with computing_with(1):  # two threads wait for each other in an eigenproblem: beside a busy program it took 60 times as long
-        latents = explorer.sample(SAMPLES, space, seed=seed)
+        n = MANY if entry.many and math.prod(explorer.shape) <= SMALL else SAMPLES
+        latents = explorer.sample(n, space, seed=seed)
         vectors, shares, names, looks_at = entry.find(explorer, space, latents, count, seed, layer)
     lengths = vectors.norm(dim=1)
     there = (lengths > LEAST_LENGTH).nonzero()[:count, 0]
@@ -146,7 +152,9 @@ def _of_classes(explorer: Explorer, space: str, latents: Tensor, count: int, see
         looks_at = "the nearest modes" if points else "the classifier's classes"
     vectors, classes = class_means(latents, found)
     word = "mode" if len(explorer.shape) == 1 and not explorer.classes else "class"
-    return vectors, None, tuple(f"{word} {c}" for c in classes.tolist()), looks_at
+    # all directions of z have the same share of it
+    shares = torch.full((len(vectors),), torch.nan) if space == "z" else None
+    return vectors, shares, tuple(f"{word} {c}" for c in classes.tolist()), looks_at
 
 
 def _unclassed(explorer: Explorer, space: str) -> str:
@@ -171,7 +179,7 @@ def _random(explorer: Explorer, space: str, latents: Tensor, count: int, seed: i
 DIRECTIONS: dict[str, Direction] = {
     "activations": Direction(
         _of_activations,
-        "Principal components of a layer (GANSpace)",
+        "Components of a layer (GANSpace)",
         "The directions in which a layer's activations vary most, carried back to the latent.",
         "u = argmin Σ ‖u x_j − z_j‖², with x_j the components of the activations; in w the components of w itself",
         "Härkönen et al. 2020, section 2",
@@ -181,7 +189,7 @@ DIRECTIONS: dict[str, Direction] = {
     ),
     "features": Direction(
         _of_features,
-        "Principal components of samples",
+        "Components of samples (PCA)",
         "The directions in which the samples themselves vary most: in the classifier's features, else in pixels or coordinates.",
         "u = argmin Σ ‖u x_j − z_j‖², with x_j the components of the samples",
         "after Härkönen et al. 2020, section 2",
@@ -190,7 +198,7 @@ DIRECTIONS: dict[str, Direction] = {
     ),
     "sefa": Direction(
         _of_weight,
-        "What the first layer listens to (SeFa)",
+        "First layer's weights (SeFa)",
         "The directions that change the output of the first weights most; no sample is needed.",
         "eigenvectors of AᵀA",
         "Shen and Zhou 2021 (Closed-Form Factorization of Latent Semantics in GANs)",
@@ -205,8 +213,9 @@ DIRECTIONS: dict[str, Direction] = {
         "mean(z | class) − mean(z | not class)",
         "after Radford et al. 2016, section 6.3.2, and Larsen et al. 2016",
         "To turn a sample into one of a class that the generator was never told of.",
-        "1,000 samples, and the classifier's look at them.",
+        "8,000 samples, and the classifier's look at them; 1,000 of large images.",
         lacks=_unclassed,
+        many=True,
     ),
     "random": Direction(
         _random,

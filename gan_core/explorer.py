@@ -511,6 +511,7 @@ class Explorer:
         rate: float = 0.2,
         features: float = 0.0,
         label: int | None = None,
+        stay: bool = False,
         seed: int = 0,
         progress: Callable[[float, float], None] = lambda share, best: None,
         stop: Callable[[], bool] = lambda: False,
@@ -523,6 +524,8 @@ class Explorer:
             features: weight of the mean squared difference of the discriminator's features, as a share of the target's mean
                 square, beside that of pixels.
             label: the class; None spreads the starts over all classes.
+            stay: keep normal noise at its usual length. Without, a search for what the generator cannot make ends several times
+                further out than anything that it was trained on.
             progress: called after each step with the share done and the least loss so far.
             stop: asked before each step; True ends it with what there is.
 
@@ -552,10 +555,15 @@ class Explorer:
             return error(made) + features * apart
 
         def project(latents: Tensor) -> Tensor:
-            return latents if space == "w" or entry.project is None else entry.project(latents, self.config.latent_modes)
+            if space == "w":
+                return latents
+            if stay and entry.radius is not None:
+                length = latents.norm(dim=1, keepdim=True).clamp(min=1e-12)
+                return latents * (entry.radius(self.config.latent_dim) / length)
+            return latents if entry.project is None else entry.project(latents, self.config.latent_modes)
 
         with _one_thread(), torch.no_grad():
-            latents, least, taken = descend(loss, first.to(self._device), steps, rate, project, progress, stop)
+            latents, least, taken = descend(loss, project(first.to(self._device)), steps, rate, project, progress, stop)
             made = self._made(latents, told, space)
             errors = error(made).cpu()
         best = int(least.argmin())

@@ -233,7 +233,8 @@ def sefa(weight: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def class_means(x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """From the mean of all other classes' latents to the mean of a class's own, the longest first.
+    """From the mean of all other classes' latents to the mean of a class's own, in the classes' order: how long one is says
+    more about how few samples it stands on than about the class.
 
     Args:
         x: (N, Z). labels: (N,).
@@ -244,9 +245,7 @@ def class_means(x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     found = labels.unique()
     if len(found) < 2:
         return x[:0], found[:0]
-    differences = torch.stack([x[labels == c].mean(0) - x[labels != c].mean(0) for c in found])
-    order = differences.norm(dim=1).argsort(descending=True, stable=True)
-    return differences[order], found[order]
+    return torch.stack([x[labels == c].mean(0) - x[labels != c].mean(0) for c in found]), found
 
 
 def along(x: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,8 @@ class Latent:
         islands: whether it reads `latent_modes`.
         quantile: the number below which a share of the noise's numbers lie, for shares in (0, 1); None where it has islands.
         project: `project(z, islands)` moves latents to the nearest that can be drawn; None where all can.
+        radius: `radius(dim)`, how far from 0 nearly all noise of many dimensions lies, the root of its mean squared length; None
+            where that tells less than `project`.
     """
 
     draw: Callable[[Draws | Once, int, int, int], Tensor]
@@ -40,6 +42,7 @@ class Latent:
     islands: bool = False
     quantile: Callable[[Tensor], Tensor] | None = None
     project: Callable[[Tensor, int], Tensor] | None = None
+    radius: Callable[[int], float] | None = None
 
 
 def _normal(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
@@ -97,6 +100,7 @@ LATENTS: dict[str, Latent] = {
         "The usual choice.",
         "Nothing.",
         quantile=torch.special.ndtri,
+        radius=math.sqrt,
     ),
     "uniform": Latent(
         _uniform,

@@ -172,6 +172,21 @@ def test_class_means_of_images_come_from_the_classifier(trained_digits):
     assert found.looks_at == "the classifier's classes" and all(name.startswith("class ") for name in found.names)
 
 
+def test_class_means_hardly_depend_on_which_noise_was_looked_at(trained_digits):
+    """Two independent samples of 8,000: their directions are about the same, for every class that the generator makes at all."""
+    explorer = Explorer(trained_digits)
+    made = explorer.classify(explorer.images(explorer.sample(8000, seed=2)))[0].bincount(minlength=10)
+    one, two = (find(explorer, "classes", count=10, seed=seed) for seed in (0, 1))
+    own, other = (dict(zip(found.names, found.vectors, strict=True)) for found in (one, two))
+    frequent = [f"class {k}" for k in range(10) if made[k] >= 200]
+    assert len(frequent) > 1
+    assert min(float(own[name] @ other[name]) for name in frequent) > 0.5
+
+
+def test_a_share_of_z_is_not_given_for_class_means(trained_digits):
+    assert find(Explorer(trained_digits), "classes").shares.isnan().all()
+
+
 def test_a_step_towards_a_class_makes_more_of_it(trained_digits):
     explorer = Explorer(trained_digits)
     found, z = find(explorer, "classes", count=10), explorer.sample(500, seed=7)

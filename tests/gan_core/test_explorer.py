@@ -614,6 +614,15 @@ def test_features_are_compared_with_any_discriminator(opened, changes):
     assert math.isfinite(found.error)
 
 
+def test_a_search_that_stays_where_noise_lies_finds_noise_of_its_length(opened):
+    """For N(0, I) the mean squared length is the number of dimensions; the target is out of the generator's reach."""
+    _, explorer = opened()
+    target = torch.full(explorer.shape, 3.0)
+    lengths = [explorer.invert(target, starts=4, steps=50, stay=stay).latent.norm() for stay in (True, False)]
+    torch.testing.assert_close(lengths[0], torch.tensor(float(explorer.config.latent_dim)).sqrt())
+    assert lengths[1] > 1.2 * lengths[0]
+
+
 def test_without_a_class_the_starts_spread_over_all(opened):
     """Only the start with the right class can begin at the very latent."""
     _, explorer = opened("dcgan", conditional="concat")

@@ -10,7 +10,7 @@ from PIL import Image
 from gan_core import GANConfig, RunError, RunStore, Trainer
 from gan_core.directions import find
 from gan_core.frames import png_grid, unpack
-from ui.latent import directions, sums
+from ui.latent import directions, plane, sums
 from ui.latent.tools import asked, message
 
 POINTS = GANConfig(width=8, batch_size=8, latent_dim=4, steps=1)
@@ -59,7 +59,7 @@ def test_moves_are_read_and_shortened(text, read):
     assert directions.moves(text) == read
 
 
-@pytest.mark.parametrize("text", ["x", "1,", "4", "-3.1", "nan", "inf", ",".join("1" * 9)])
+@pytest.mark.parametrize("text", ["x", "1,", "4", "-3.1", "nan", "inf", ",".join("1" * 26)])
 def test_what_are_no_moves_is_refused(text):
     with pytest.raises(ValueError, match=r"combination|could not convert"):
         directions.moves(text)
@@ -184,3 +184,18 @@ def test_an_empty_set_adds_nothing(ask):
 def test_sums_are_for_images(ask):
     with pytest.raises(RunError, match="for images"):
         message(ask(), "sums")
+
+
+# The plane
+
+
+def test_a_plane_along_two_directions_goes_so_many_standard_deviations_to_either_side(ask):
+    asked = ask("digits", tool="plane", span="directions", dirs="sefa", a=3, right=1, down=2, reach=2, cells=8)
+    found = find(asked.explorer, "sefa", count=8)
+    lattice, words = plane.lattice_of(asked)
+    middle = asked.explorer.draw([3])[0]
+    one, two = (2 * found.deviations[k] * found.vectors[k] for k in (1, 2))
+    torch.testing.assert_close(lattice[0, 0], middle - one - two)
+    torch.testing.assert_close(lattice[-1, -1], middle + one + two)
+    torch.testing.assert_close(lattice[0, -1], middle + one - two)
+    assert "From left to right direction 2, from top to bottom direction 3, 2 standard" in words

@@ -17,11 +17,12 @@ from gan_core.explorer import Explorer
 from gan_core.frames import extent
 from gan_core.latent import along
 from gan_core.store import NAME_LENGTH
+from ui import shell
 from ui.latent.choice import Field, Form, place, whole, word
 from ui.latent.spots import is_seed
 from ui.latent.tool import Answer, Ask, Tool, sheet
 
-COUNT = 8  # directions that are shown
+COUNT, MOST = 8, 25  # directions that are shown; of classes, as many as there are up to MOST
 FAR = 3.0  # standard deviations to either side
 STRIP = 7  # samples of a direction
 FINE = 49  # places on the way of a point
@@ -37,20 +38,19 @@ def moves(text: str) -> str:
         ValueError: it is no such text.
     """
     values = [float(part[:20]) for part in text.split(",")] if text else []
-    if len(values) > COUNT or not all(abs(v) <= FAR for v in values):  # nor nan
-        raise ValueError(f"“{text[:40]}” is no combination: expected at most {COUNT} numbers from {-FAR:g} to {FAR:g}.")
+    if len(values) > MOST or not all(abs(v) <= FAR for v in values):  # nor nan
+        raise ValueError(f"“{text[:40]}” is no combination: expected at most {MOST} numbers from {-FAR:g} to {FAR:g}.")
     while values and values[-1] == 0:
         values.pop()
     return ",".join(f"{v + 0.0:.4g}" for v in values)
 
 
-FIELDS = {
-    "a": place(0),
+KINDS = {  # what `choose_kind` asks for
     "dirs": word(next(iter(DIRECTIONS)), (*DIRECTIONS, KEPT)),
     "dlayer": whole(0, 0, 99),
     "dseed": whole(0, 0, 10**6),
-    "moves": Field("", moves),
 }
+FIELDS = {"a": place(0), **KINDS, "moves": Field("", moves)}
 
 
 # Kinds
@@ -102,7 +102,7 @@ def found(ask: Ask) -> Directions:
 # meanwhile finds others.
 @lru_cache(maxsize=8)
 def _found(explorer: Explorer, kind: str, space: str, seed: int, layer: int, ready: bool) -> Directions:
-    return find(explorer, kind, space, COUNT, seed, layer)
+    return find(explorer, kind, space, MOST if kind == "classes" else COUNT, seed, layer)
 
 
 # What a combination makes
@@ -170,15 +170,17 @@ def _caption(directions: Directions, images: bool) -> str:
     far = f"from −{FAR:g} to {FAR:g} standard deviations of the noise, the others as they stand."
     what = "strip shows the sample with that slider" if images else "line is the way of the sample while that slider goes"
     words = f"Each {what} {far}" + ("" if images else " The ring is the base sample, the dot where it is now.")
-    if directions.kind != KEPT:
+    if directions.kind != KEPT and not directions.shares.isnan().all():
         return f"{words} Percentages: share of the variance of {_SHARED.get(directions.kind, directions.looks_at)}."
-    return f"{words} The {COUNT} that were kept last." if len(directions.names) == COUNT else words
+    most = directions.kind == KEPT and len(directions.names) == COUNT
+    return f"{words} The {COUNT} that were kept last." if most else words
 
 
 # What is chosen
 
 
-def controls(form: Form, ask: Ask) -> None:
+def choose_kind(form: Form, ask: Ask) -> None:
+    """How directions are found, with what that kind reads, and why others cannot be used here."""
     missing = {kind: words for kind in (*DIRECTIONS, KEPT) if (words := lacks(ask, kind))}
     titles = {kind: entry.title for kind, entry in DIRECTIONS.items()} | {KEPT: "Kept with this run"}
     options = {kind: title for kind, title in titles.items() if kind not in missing}
@@ -191,6 +193,12 @@ def controls(form: Form, ask: Ask) -> None:
             form.choose("dlayer", "Layer", layers, "Early layers hold what is coarse, late ones what is fine.")
     if kind == "random":
         form.number("dseed", "Seed of the directions", 0, 10**6, "Another seed draws other directions.")
+    for name in missing:
+        st.caption(f"Not here: {titles[name]}. {missing[name]}")
+
+
+def controls(form: Form, ask: Ask) -> None:
+    choose_kind(form, ask)
     form.places(("a",), ("Base sample",))
     st.button(
         "Another sample",
@@ -198,8 +206,6 @@ def controls(form: Form, ask: Ask) -> None:
         help="The next seed, with the sliders as they stand.",
         on_click=lambda: form.put({"a": str(int(form.values["a"]) + 1 if is_seed(form.values["a"]) else 0)}),
     )
-    for name in missing:
-        st.caption(f"Not here: {titles[name]}. {missing[name]}")
     _forget(ask)
 
 
@@ -207,7 +213,7 @@ def _forget(ask: Ask) -> None:
     """Sliders go back to 0 when they come to mean other directions."""
     kind = kind_of(ask)
     names = kept(ask).names if kind == KEPT else ()
-    meaning = (ask.run, ask.space, kind, ask.values["dlayer"], ask.values["dseed"], names)
+    meaning = (ask.run, ask.step, ask.space, kind, ask.values["dlayer"], ask.values["dseed"], names)
     before = st.session_state.get("latent_directions", meaning)
     st.session_state["latent_directions"] = meaning
     if before != meaning:
@@ -225,7 +231,7 @@ def keep(form: Form, ask: Ask, said: Mapping[str, Any]) -> None:
     ask.values["moves"] = moves(str(said.get("moves", "")))
     vector, deviation = combined(ask)
     name = ask.store.put_direction(ask.run, str(said.get("name", "")), ask.space, vector.numpy(), deviation)
-    st.toast(f"Kept as “{name}”. It stands under Directions, Kept with this run.")
+    st.toast(f"Kept as “{shell.plain(name)}”. It stands under Directions, Kept with this run.")
 
 
 def drop(form: Form, ask: Ask, said: Any) -> None:

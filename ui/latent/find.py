@@ -20,6 +20,7 @@ from gan_core.album import ENDINGS, UPLOAD_LIMIT, Fitted, fit_image
 from gan_core.draws import seeded
 from gan_core.explorer import Inversion
 from gan_core.frames import extent, pack, png_grid
+from gan_core.latents import LATENTS
 from ui import live, shell
 from ui.latent.choice import Form, real, whole, word
 from ui.latent.searches import SEARCHES, Search
@@ -47,6 +48,7 @@ FIELDS = {
     "starts": word(8, (1, 4, 8, 16, 32)),
     "descent": word(300, (100, 300, 1000)),
     "any": word("no", ("no", "yes")),
+    "stay": word("yes", ("yes", "no")),
 }
 _PAPER = live.mount("paper")
 
@@ -93,6 +95,14 @@ def controls(form: Form, ask: Ask) -> None:
         "The search goes downhill, and may end in a hollow that is not the deepest. From several starts it finds a better one.",
     )
     form.segments("descent", "Steps", {n: str(n) for n in (100, 300, 1000)}, "How far each start goes. More take longer.")
+    if usual_length(ask) is not None:
+        form.segments(
+            "stay",
+            "Where to look",
+            {"yes": "Where noise lies", "no": "Anywhere"},
+            "Nearly all noise vectors are about equally long. Anywhere, the search may come nearer, but at noise on which the "
+            "generator was never trained.",
+        )
     if ask.explorer.classes and ask.space == "z":
         words = {"no": "The chosen one", "yes": "Any"}
         form.segments("any", "Class to look in", words, "With any class, the starts are spread over all of them.")
@@ -127,6 +137,12 @@ def controls(form: Form, ask: Ask) -> None:
     if letters := [letter for letter in LETTERS if found is not None and ask.values[letter] == written(found.latent)]:
         names = " and ".join(letter.upper() for letter in letters)
         st.caption(f":material/check: {names} {'is' if len(letters) == 1 else 'are'} now what was found. Choose another tool.")
+
+
+def usual_length(ask: Ask) -> float | None:
+    """How long noise vectors usually are; None where their length tells little."""
+    radius = LATENTS[ask.explorer.config.latent].radius
+    return None if radius is None or ask.space == "w" else radius(ask.explorer.config.latent_dim)
 
 
 def _use(form: Form, ask: Ask, found: Inversion, letter: str) -> None:
@@ -234,10 +250,11 @@ def _drawn(mine: Finding, size: int) -> None:
 
 
 def _key(ask: Ask, wanted: Tensor) -> str:
-    """What is asked, but for the step while it is the last one: a run that trains on shall not end a search."""
+    """What is asked."""
     values = ask.values
     label = ask.label if values["any"] == "no" else "any"
-    asked = (ask.run, values["step"], values["member"], values["weights"], ask.space, label, values["starts"], values["descent"])
+    names = ("step", "member", "weights", "starts", "descent", "stay")
+    asked = (ask.run, ask.space, label, *(values[name] for name in names))
     return hashlib.blake2b(repr(asked).encode() + wanted.contiguous().numpy().tobytes(), digest_size=8).hexdigest()
 
 
@@ -255,7 +272,14 @@ def _begin(ask: Ask) -> None:
 
     def work(progress: Callable[[float, float], None], stop: Callable[[], bool]) -> Inversion:
         return explorer.invert(
-            wanted, space, starts=values["starts"], steps=values["descent"], label=label, progress=progress, stop=stop
+            wanted,
+            space,
+            starts=values["starts"],
+            steps=values["descent"],
+            label=label,
+            stay=values["stay"] == "yes",
+            progress=progress,
+            stop=stop,
         )
 
     with shell.attempt():
@@ -297,6 +321,8 @@ def answer(ask: Ask) -> Answer:
         if search.found is not None and not search.is_live:
             key += "!"
             _tell(search, search.found, wanted, header, arrays)
+            if usual := usual_length(ask):
+                header["caption"] += f" Its noise vector is {float(search.found.latent.norm()):.1f} long; usual is {usual:.1f}."
         elif state == "stopped":
             header["caption"] = "It was stopped before its first step."
     return {**header, "key": f"{key}{ask.step if not images else ''}"}, arrays
@@ -357,4 +383,5 @@ FIND = Tool(
     controls,
     answer,
     busy=busy,
+    without=("psi",),
 )

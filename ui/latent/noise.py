@@ -42,8 +42,8 @@ def controls(form: Form, ask: Ask) -> None:
         "tint",
         "Colour",
         TINTS,
-        "Folding: how much the generator stretches each place, and whether it turns it over. Density: how much noise ends up "
-        "there.",
+        "Folding: how much the generator stretches each place, and whether it turns it over. Density: how much of this "
+        "slice of the noise ends up there.",
     )
     dim = ask.explorer.config.latent_dim
     if dim <= 2:

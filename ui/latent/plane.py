@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from gan_core.frames import opinions
-from gan_core.latent import plane
-from ui.latent.choice import Form, place, word
+from gan_core.latent import plane, slice_along
+from ui.latent import directions
+from ui.latent.choice import Form, place, real, whole, word
 from ui.latent.tool import Answer, Ask, Tool, images_only, sheet
 from ui.latent.walk import WAYS
+from ui.text import significant
 
 CORNERS = ("a", "b", "c")
 FIELDS = {
     **{name: place(k) for k, name in enumerate(CORNERS)},
     "cells": word(16, (8, 12, 16, 24, 32)),
+    "span": word("corners", ("corners", "directions")),
     "bend": word("slerp", tuple(WAYS)),
+    **directions.KINDS,
+    "right": whole(0, 0, directions.MOST - 1),
+    "down": whole(1, 0, directions.MOST - 1),
+    "reach": real(3.0, 0.5, 6.0),
     "ground": word("score", ("score", "class", "none")),
 }
 
 
 def controls(form: Form, ask: Ask) -> None:
-    form.places(CORNERS, ("A, top left", "B, top right", "C, bottom left"))
+    form.segments(
+        "span",
+        "Through",
+        {"corners": "Three places", "directions": "Two directions"},
+        "A slice through three noise vectors, or one around a noise vector along two directions.",
+    )
+    if ask.values["span"] == "corners":
+        form.places(CORNERS, ("A, top left", "B, top right", "C, bottom left"))
+        form.segments("bend", "Way", WAYS, "How the corners are joined: along the sphere on which noise lies, or straight.")
+    else:
+        form.places(("a",), ("Middle",))
+        directions.choose_kind(form, ask)
+        names = dict(enumerate(directions.found(ask).names))
+        form.choose("right", "From left to right", names, "What changes from column to column.")
+        form.choose("down", "From top to bottom", names, "What changes from row to row.")
+        form.slide("reach", "Reach", 0.5, 6.0, 0.5, "How far it goes to either side, in standard deviations of the noise.")
     form.segments(
         "cells", "Samples along a side", {n: str(n) for n in (8, 12, 16, 24, 32)}, "More of them are finer, and slower."
     )
-    form.segments("bend", "Way", WAYS, "How the corners are joined: along the sphere on which noise lies, or straight.")
     grounds = {"score": "Score", "class": "Class", "none": "Nothing"}
     form.segments(
         "ground",
@@ -35,10 +57,25 @@ def controls(form: Form, ask: Ask) -> None:
     )
 
 
+def lattice_of(ask: Ask) -> tuple[Tensor, str]:
+    """The latents (cells, cells, Z) of the slice, and words about it."""
+    n = ask.values["cells"]
+    if ask.values["span"] == "corners":
+        return plane(ask.latents(*CORNERS), n, ask.values["bend"]), ""
+    found, reach = directions.found(ask), ask.values["reach"]
+    right, down = (min(ask.values[name], len(found.names) - 1) for name in ("right", "down"))
+    far = reach * found.deviations[[right, down]]
+    words = (
+        f" From left to right {found.names[right]}, from top to bottom {found.names[down]}, {significant(reach)} standard "
+        f"deviations to either side of the middle."
+    )
+    return slice_along(ask.latents("a")[0], found.vectors[[right, down]], far, n), words
+
+
 def answer(ask: Ask) -> Answer:
     n = ask.values["cells"]
-    lattice = plane(ask.latents(*CORNERS), n, ask.values["bend"])
-    found = ask.explorer.plane(lattice, ask.space, ask.labels(n * n), ask.values["psi"])
+    lattice, about = lattice_of(ask)
+    found = ask.explorer.plane(lattice, ask.space, ask.labels(n * n), ask.psi)
     place, picture = sheet(found.samples.flatten(0, 1))
     arrays: dict[str, np.ndarray | bytes] = {"sheet": picture, "scores": found.scores.numpy()}
     arrays["opinions"] = opinions(ask.explorer.config.loss, found.scores.flatten())[0]
@@ -48,13 +85,13 @@ def answer(ask: Ask) -> Answer:
     elif ground == "class":
         ground = "score"
         words = " Nothing tells the classes of these images apart yet, so the score is shown."
-    caption = "Point at the map, or use the arrow keys: the large image is the generator's at that place." + words
+    caption = "Point at the map, or use the arrow keys: the large image is the generator's at that place." + about + words
     return {**place, "cells": n, "ground": ground, "caption": caption}, arrays
 
 
 PLANE = Tool(
     "Plane",
-    "A slice through three noise vectors, as a map of what lies between them.",
+    "A slice through noise space, as a map of what lies between three places or along two directions.",
     "plane",
     FIELDS,
     controls,
