@@ -265,6 +265,7 @@ def test_a_limit_on_files_that_is_lifted_lets_the_run_go_on(spawn, tmp_path, wai
     before = store.get(run).step
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     wait_until(lambda: (row := store.get(run)).status == "running" and row.step > before)
+    process.kill()
 
 
 def test_a_map_whose_last_cells_could_not_be_written_takes_no_further_step(store, tiny):
