@@ -635,7 +635,9 @@ def test_a_run_without_an_owner_is_marked_interrupted(store, tiny):
 @pytest.fixture(scope="module")
 def elsewhere(spawn_endless, tmp_path_factory):
     """A run that another process trains: (process, store, run)."""
-    return spawn_endless(tmp_path_factory.mktemp("elsewhere"))
+    process, store, run = spawn_endless(tmp_path_factory.mktemp("elsewhere"))
+    yield process, store, run
+    process.kill()  # it would take the tests after these a core
 
 
 def test_a_run_of_a_living_process_is_left_alone(elsewhere):
