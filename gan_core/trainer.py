@@ -173,8 +173,8 @@ class Trainer:
         tolerant: bool = False,
     ):
         self.configs = [config] if isinstance(config, GANConfig) else list(config)
-        first = self.configs[0]
         self.device = check_trainable(self.configs)
+        first = self.configs[0]
         folder = None if data_folder is None else Path(data_folder)
         data = load(first.source, folder, progress)
         labels = None if data.labels is None else data.labels.to(self.device)

@@ -622,7 +622,7 @@ def test_a_database_of_version_2_gets_a_pace(tmp_path, tiny):
     run = store.create([tiny()])
     store.close()
     with sqlite3.connect(tmp_path / "runs.db") as db:
-        for column in ("parent", "parent_step", "pace", "until"):
+        for column in ("parent", "parent_step", "pace", "until", "note", "tags", "starred", "trashed", "verdict"):
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 2")
     row = RunStore(tmp_path).get(run)

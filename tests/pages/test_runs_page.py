@@ -94,4 +94,4 @@ def test_long_lists_come_in_pages(opened, runner):
 def test_a_run_in_the_trash_is_in_no_focus(opened, runner, three):
     runner.trash([three[0]])
     test = opened(FILE, focus=three[0])
-    assert "There is no run" in text(test)
+    assert "lies in the trash" in text(test)
