@@ -524,8 +524,8 @@ class Explorer:
             features: weight of the mean squared difference of the discriminator's features, as a share of the target's mean
                 square, beside that of pixels.
             label: the class; None spreads the starts over all classes.
-            stay: keep normal noise at its usual length. Without, a search for what the generator cannot make ends several times
-                further out than anything that it was trained on.
+            stay: keep normal noise within its usual lengths. Without, a search for what the generator cannot make ends several
+                times further out than anything that it was trained on.
             progress: called after each step with the share done and the least loss so far.
             stop: asked before each step; True ends it with what there is.
 
@@ -554,12 +554,14 @@ class Explorer:
             apart = (self._features(made, told) - wanted).square().mean(1) / wanted.square().mean(1)
             return error(made) + features * apart
 
+        lengths = entry.lengths(self.config.latent_dim) if stay and entry.lengths is not None else None
+
         def project(latents: Tensor) -> Tensor:
             if space == "w":
                 return latents
-            if stay and entry.radius is not None:
+            if lengths is not None:
                 length = latents.norm(dim=1, keepdim=True).clamp(min=1e-12)
-                return latents * (entry.radius(self.config.latent_dim) / length)
+                return latents * (length.clamp(*lengths) / length)
             return latents if entry.project is None else entry.project(latents, self.config.latent_modes)
 
         with _one_thread(), torch.no_grad():

@@ -28,8 +28,7 @@ class Latent:
         islands: whether it reads `latent_modes`.
         quantile: the number below which a share of the noise's numbers lie, for shares in (0, 1); None where it has islands.
         project: `project(z, islands)` moves latents to the nearest that can be drawn; None where all can.
-        radius: `radius(dim)`, how far from 0 nearly all noise of many dimensions lies, the root of its mean squared length; None
-            where that tells less than `project`.
+        lengths: `lengths(dim)`, between which 98 % of the noise vectors' lengths lie; None where that tells less than `project`.
     """
 
     draw: Callable[[Draws | Once, int, int, int], Tensor]
@@ -42,11 +41,19 @@ class Latent:
     islands: bool = False
     quantile: Callable[[Tensor], Tensor] | None = None
     project: Callable[[Tensor, int], Tensor] | None = None
-    radius: Callable[[int], float] | None = None
+    lengths: Callable[[int], tuple[float, float]] | None = None
 
 
 def _normal(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
     return source.normal(n, dim)
+
+
+def _normal_lengths(dim: int) -> tuple[float, float]:
+    """The squared length of N(0, I) is chi-squared, whose quantiles are those of a gamma distribution."""
+    from scipy.special import gammaincinv
+
+    low, high = (math.sqrt(2 * gammaincinv(dim / 2, share)) for share in (0.01, 0.99))
+    return low, high
 
 
 def _uniform(source: Draws | Once, n: int, dim: int, modes: int) -> Tensor:
@@ -100,7 +107,7 @@ LATENTS: dict[str, Latent] = {
         "The usual choice.",
         "Nothing.",
         quantile=torch.special.ndtri,
-        radius=math.sqrt,
+        lengths=_normal_lengths,
     ),
     "uniform": Latent(
         _uniform,

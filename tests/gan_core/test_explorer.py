@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from gan_core import NETWORKS, RunError, Trainer
 from gan_core.conditions import CONDITIONS
@@ -615,12 +615,22 @@ def test_features_are_compared_with_any_discriminator(opened, changes):
 
 
 def test_a_search_that_stays_where_noise_lies_finds_noise_of_its_length(opened):
-    """For N(0, I) the mean squared length is the number of dimensions; the target is out of the generator's reach."""
+    """The squared length of N(0, I) is chi-squared; the target is out of the generator's reach."""
     _, explorer = opened()
     target = torch.full(explorer.shape, 3.0)
     lengths = [explorer.invert(target, starts=4, steps=50, stay=stay).latent.norm() for stay in (True, False)]
-    torch.testing.assert_close(lengths[0], torch.tensor(float(explorer.config.latent_dim)).sqrt())
-    assert lengths[1] > 1.2 * lengths[0]
+    low, high = chi2(explorer.config.latent_dim).ppf([0.01, 0.99]) ** 0.5
+    assert low - 1e-4 <= lengths[0] <= high + 1e-4
+    assert lengths[1] > high
+
+
+@pytest.mark.parametrize("dim", [1, 2, 16])
+def test_staying_where_noise_lies_finds_again_what_usual_noise_makes(opened, dim):
+    _, explorer = opened(depth=2, width=16, latent_dim=dim)
+    z = explorer.sample(20, seed=3)
+    low, high = chi2(dim).ppf([0.01, 0.99]) ** 0.5
+    target = explorer.images(z[(z.norm(dim=1) > low) & (z.norm(dim=1) < high)])[0]
+    assert explorer.invert(target, stay=True).error < 1e-4
 
 
 def test_without_a_class_the_starts_spread_over_all(opened):

@@ -213,7 +213,8 @@ def _forget(ask: Ask) -> None:
     """Sliders go back to 0 when they come to mean other directions."""
     kind = kind_of(ask)
     names = kept(ask).names if kind == KEPT else ()
-    meaning = (ask.run, ask.step, ask.space, kind, ask.values["dlayer"], ask.values["dseed"], names)
+    whose = (ask.run, ask.step, ask.values["member"], ask.values["weights"])
+    meaning = (*whose, ask.space, kind, ask.values["dlayer"], ask.values["dseed"], names)
     before = st.session_state.get("latent_directions", meaning)
     st.session_state["latent_directions"] = meaning
     if before != meaning:

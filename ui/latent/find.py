@@ -95,7 +95,7 @@ def controls(form: Form, ask: Ask) -> None:
         "The search goes downhill, and may end in a hollow that is not the deepest. From several starts it finds a better one.",
     )
     form.segments("descent", "Steps", {n: str(n) for n in (100, 300, 1000)}, "How far each start goes. More take longer.")
-    if usual_length(ask) is not None:
+    if usual_lengths(ask) is not None:
         form.segments(
             "stay",
             "Where to look",
@@ -139,10 +139,10 @@ def controls(form: Form, ask: Ask) -> None:
         st.caption(f":material/check: {names} {'is' if len(letters) == 1 else 'are'} now what was found. Choose another tool.")
 
 
-def usual_length(ask: Ask) -> float | None:
-    """How long noise vectors usually are; None where their length tells little."""
-    radius = LATENTS[ask.explorer.config.latent].radius
-    return None if radius is None or ask.space == "w" else radius(ask.explorer.config.latent_dim)
+def usual_lengths(ask: Ask) -> tuple[float, float] | None:
+    """Between which lengths noise vectors usually lie; None where their length tells little."""
+    lengths = LATENTS[ask.explorer.config.latent].lengths
+    return None if lengths is None or ask.space == "w" else lengths(ask.explorer.config.latent_dim)
 
 
 def _use(form: Form, ask: Ask, found: Inversion, letter: str) -> None:
@@ -321,8 +321,9 @@ def answer(ask: Ask) -> Answer:
         if search.found is not None and not search.is_live:
             key += "!"
             _tell(search, search.found, wanted, header, arrays)
-            if usual := usual_length(ask):
-                header["caption"] += f" Its noise vector is {float(search.found.latent.norm()):.1f} long; usual is {usual:.1f}."
+            if usual := usual_lengths(ask):
+                length = float(search.found.latent.norm())
+                header["caption"] += f" Its noise vector is {length:.1f} long; usual is {usual[0]:.1f} to {usual[1]:.1f}."
         elif state == "stopped":
             header["caption"] = "It was stopped before its first step."
     return {**header, "key": f"{key}{ask.step if not images else ''}"}, arrays

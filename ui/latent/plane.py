@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import streamlit as st
 from torch import Tensor
 
 from gan_core.frames import opinions
@@ -42,7 +43,11 @@ def controls(form: Form, ask: Ask) -> None:
         directions.choose_kind(form, ask)
         names = dict(enumerate(directions.found(ask).names))
         form.choose("right", "From left to right", names, "What changes from column to column.")
-        form.choose("down", "From top to bottom", names, "What changes from row to row.")
+        others = {k: name for k, name in names.items() if k != axes(ask, len(names))[0]}
+        if others:
+            form.choose("down", "From top to bottom", others, "What changes from row to row.")
+        else:
+            st.caption("There is one direction only, so all rows are alike. Keep a second one, or choose another kind.")
         form.slide("reach", "Reach", 0.5, 6.0, 0.5, "How far it goes to either side, in standard deviations of the noise.")
     form.segments(
         "cells", "Samples along a side", {n: str(n) for n in (8, 12, 16, 24, 32)}, "More of them are finer, and slower."
@@ -57,17 +62,24 @@ def controls(form: Form, ask: Ask) -> None:
     )
 
 
+def axes(ask: Ask, count: int) -> tuple[int, int]:
+    """Which of so many directions go right and down: those that were chosen, but never one for both where there are two."""
+    right, down = (min(ask.values[name], count - 1) for name in ("right", "down"))
+    return right, down if down != right else int(right == 0 and count > 1)
+
+
 def lattice_of(ask: Ask) -> tuple[Tensor, str]:
     """The latents (cells, cells, Z) of the slice, and words about it."""
     n = ask.values["cells"]
     if ask.values["span"] == "corners":
         return plane(ask.latents(*CORNERS), n, ask.values["bend"]), ""
     found, reach = directions.found(ask), ask.values["reach"]
-    right, down = (min(ask.values[name], len(found.names) - 1) for name in ("right", "down"))
+    right, down = axes(ask, len(found.names))
     far = reach * found.deviations[[right, down]]
+    far[1] *= down != right  # with one direction only, nothing changes from row to row
+    rows = f", from top to bottom {found.names[down]}" if down != right else ""
     words = (
-        f" From left to right {found.names[right]}, from top to bottom {found.names[down]}, {significant(reach)} standard "
-        f"deviations to either side of the middle."
+        f" From left to right {found.names[right]}{rows}, {significant(reach)} standard deviations to either side of the middle."
     )
     return slice_along(ask.latents("a")[0], found.vectors[[right, down]], far, n), words
 
