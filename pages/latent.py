@@ -151,17 +151,24 @@ def show(ask: Ask, tool: Tool, heard: dict) -> None:
 
 
 with shell.guarded():
-    runs = {run.id: run for run in store.runs(limit=200) if store.checkpoint_steps(run.id)}
+    focus = shell.focus_run(store)
+    wanted = store.runs(limit=200) + ([focus] if focus else [])  # the one in focus may be older
+    runs = {run.id: run for run in wanted if store.checkpoint_steps(run.id)}
     if not runs:
         st.subheader("Nothing to explore yet")
         st.write("Here you walk through the noise space of a trained generator. Train one first; it takes a minute.")
         st.page_link("playground.py", label="Go to the Playground", icon=":material/play_circle:")
         st.stop()
-    focus, values = shell.focus_run(store), arrive(FIELDS)
+    values = arrive(FIELDS)
     top = st.container()
     left, right = st.container(key="workbench").columns([1, 2.4], gap="large")
     with left, st.container(key="recipe"):
         run = runs[choose_run(runs, focus.id if focus and focus.id in runs else next(iter(runs)), values)]
+        if focus and focus.id not in runs:
+            st.caption(
+                f":material/info: {shell.plain(focus.name)} has no checkpoint yet, so there is nothing to explore in it. This is "
+                f"another run."
+            )
         steps = store.checkpoint_steps(run.id)
         hold_step(run, values, steps)
         choose_step(run, values, steps)

@@ -380,6 +380,13 @@ def test_latent_space_with_a_damaged_checkpoint_is_a_sentence(opened, runner):
     assert "damaged" in test.error[0].value
 
 
+def test_latent_space_says_that_a_run_without_checkpoints_is_not_shown(opened, runner):
+    run = runner.start(TINY)
+    runner.wait(run, 60)
+    test = opened("pages/latent.py", focus=runner.store.create([TINY], "not begun"))
+    assert "not begun has no checkpoint yet" in " ".join(caption.value for caption in test.caption)
+
+
 def test_latent_space_works_while_the_run_trains(opened, runner):
     run = runner.start(TINY.but(steps=10_000_000))
     until(lambda: runner.store.checkpoint_steps(run))
