@@ -59,7 +59,7 @@ def test_a_slider_moves_the_sample_and_the_address_follows_after_the_release(lat
     until(lambda: "moves" not in address(page))
     expect(view).to_have_attribute("data-shown", "")
     assert drawn(page) == base
-    choose_kind(page, "What the first layer listens to (SeFa)")
+    choose_kind(page, "First layer's weights (SeFa)")
     expect(page.get_by_role("slider", name="direction 1, in standard deviations")).to_have_value("0")
 
 
