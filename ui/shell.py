@@ -63,8 +63,18 @@ _BACK = st.components.v2.component(
       window.addEventListener("popstate", (event) => {
         if (location.hash) return;
         event.stopImmediatePropagation(); // Streamlit would run the page as it is, which would write its address over this one
-        location.reload();
+        if (location.search) location.reload();
+        else history.back(); // a page's bare address, to which the page would add its own again
       }, true);
+      let touched = false; // what nobody asked for makes no entry
+      for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, () => { touched = true; }, true);
+      const push = history.pushState.bind(history);
+      history.pushState = (state, title, url) => {
+        const same = new URL(url, location.href).pathname === location.pathname;
+        if (same && !touched) history.replaceState(state, title, url);
+        else push(state, title, url);
+        touched = false;
+      };
     }""",
 )
 
