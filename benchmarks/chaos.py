@@ -1,22 +1,24 @@
 """What kill -9 loses: python -m benchmarks.chaos [--kills N] [--seed S] [--json]
 
-A process that holds the same Runner as the app's server, with two slots, starts, pauses, resumes, changes, forks, deletes and
-imports runs at random: single ones, pairs, members and maps. It is killed at a random moment, everything that it left is checked,
-and the next one takes up what there is; as often as was asked for. The last one finishes all that is left.
+The app's server, with two slots and a browser tab open. In its process a thread starts, pauses, resumes, changes, forks, deletes
+and imports runs at random: single ones, pairs, members and maps. It is killed at a random moment, everything that it left is
+checked, and the next one takes up what there is; as often as was asked for. The last one finishes all that is left.
 
 Checked after every kill: SQLite's integrity_check; that every run is there and can be read, those being deleted wholly or not at
 all; that every checkpoint has its checksum; how many seconds of curves were lost, by what the process said about itself until its
 end. After every start: that no run is called live, and that no file is left that belongs to nothing. Of every run that is
 finished: that its weights are those of an unbroken run of the same config, bit for bit; of every finished cell of a map, its
-samples. Configs are tiny. The processes are forked from one that has imported torch already, and has no thread.
+samples. Configs are tiny. The servers are forked from a process that has imported all they need already, and has no thread.
 
 `lost_s` is of the curves that are there after the kill. A run goes on from its last checkpoint and makes the curves after it
-again, which `again_s` counts.
+again, which `again_s` counts. `pages_seen` is how often the tab showed a run that had moved on, `served` how many of the servers
+had answered it before they were killed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import json
 import os
@@ -27,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -34,12 +37,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.serving import await_until
-from gan_core import GANConfig, Runner, RunStore, Trainer, bundle
+from benchmarks.serving import ROOT, await_until, chromium, free_port
+from gan_core import GANConfig, Runner, RunStore, Trainer, bundle, data
 from gan_core.checkpoints import digest
 from gan_core.errors import PlaygroundError
 from gan_core.maps import Axis, MapSpec
 from gan_core.store import ENDED, LIVE, RESUMABLE
+from ui import engine
 
 BASE = GANConfig(latent_dim=4, width=16, depth=1, batch_size=16, steps=600)
 CONFIGS = [
@@ -51,7 +55,8 @@ CONFIGS = [
 MEMBERS = [BASE.but(seed=seed, steps=300) for seed in range(3)]
 MAP = MapSpec(BASE.but(steps=100), Axis("lr_g", (1e-3, 1e-2)), Axis("width", (8, 16)), seeds=2)
 MOST = 24  # runs, from which on old ones are deleted
-LIVES = (0.05, 3.0)  # seconds from the start to the kill
+LIVES = (0.05, 5.0)  # seconds from the start to the kill
+LOOK = 0.2  # seconds between two looks at the tab
 ENOUGH = 240.0  # seconds for all runs that are left to end
 
 
@@ -69,16 +74,52 @@ class Journal:
         return [json.loads(line) for line in self.path.read_text().splitlines() if line.endswith("]")]
 
 
-# The process that is killed
+# The server that is killed
+
+
+def serve(port: int) -> None:
+    """The app's server, until it is killed."""
+    from streamlit.web import cli
+
+    arguments = [str(ROOT / "app.py"), "--server.port", str(port), "--server.headless", "true", "--logger.level", "error"]
+    cli.main(["run", *arguments], standalone_mode=False)
+
+
+def import_all() -> None:
+    """What the server imports when it starts and when the first page is opened, so that its forks need not."""
+    importlib.import_module("streamlit.web.cli")
+    importlib.import_module("streamlit.web.server.starlette.starlette_server")
+    importlib.import_module("ui.feed")
+    importlib.import_module("gan_core.vision")
+    data.load("digits")
+
+
+def keep_tab_open(url: str, journal: Journal) -> None:
+    """A tab on the Playground, which connects again whenever there is a server, until this process is ended."""
+    from playwright.sync_api import Error
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with chromium() as page:
+        shown = None
+        while True:
+            with suppress(Error):  # there may be no server at this moment
+                if not page.url.startswith(url):
+                    page.goto(url, timeout=2000)
+                monitor = page.locator(".monitor").first
+                now = monitor.get_attribute("data-run", timeout=500), monitor.get_attribute("data-step", timeout=500)
+                if now not in (shown, (None, None)):
+                    shown = now
+                    journal.tell("seen", time.time())
+            time.sleep(LOOK)
 
 
 class Life:
-    """What a process does until it is killed."""
+    """What a server does until it is killed, beside serving."""
 
     def __init__(self, folder: Path, journal: Journal, gift: bytes, seed: int):
         self.journal, self.gift, self.draw = journal, gift, random.Random(seed)
-        self.store = RunStore(folder)
-        self.runner = Runner(self.store, slots=2)
+        self.runner = engine.runner()
+        self.store = self.runner.store
         self._look_around()
         self.doing: dict[str, Callable[[], None]] = {
             "start": self.start, "resume": self.resume, "command": self.command, "delete": self.delete, "import": self.take_in,
@@ -97,7 +138,6 @@ class Life:
         self.journal.tell("up", time.time())
 
     def live_on(self) -> None:
-        threading.Thread(target=self._watch, daemon=True).start()
         self.resume()
         while True:
             self.act(self.draw.choice(list(self.doing)))
@@ -107,7 +147,7 @@ class Life:
         with suppress(PlaygroundError):  # a run may have ended since it was chosen
             self.doing[name]()
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """Tell how far the runs are in memory, many times a second."""
         while True:
             for worker in set(self.runner._workers.values()):
@@ -170,6 +210,23 @@ class Life:
             self.journal.tell("made", self.runner.fork(run.id, changes={"steps": run.steps}))
 
 
+def live(folder: Path, journal: Journal, gift: bytes, seed: int, port: int) -> None:
+    """One life of the server."""
+    life = Life(folder, journal, gift, seed)
+    for work in (life.watch, life.live_on):
+        threading.Thread(target=_or_end, args=(work,), daemon=True).start()
+    serve(port)
+
+
+def _or_end(work: Callable[[], None]) -> None:
+    """A thread whose error ends its process."""
+    try:
+        work()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
 def in_a_process(work: Callable[[], None]) -> int:
     """Fork; returns the process's id."""
     sys.stdout.flush()
@@ -205,6 +262,7 @@ class Checks:
         self.equal: set[tuple[str, int]] = set()  # runs with their last step, and cells of maps
         self.states: dict[str, int] = {}  # status at a kill -> how often
         self.checkpoints = 0
+        self.served = 0  # servers that the tab has seen
 
     def after_a_kill(self, at: float) -> None:
         store = RunStore(self.folder)
@@ -245,6 +303,7 @@ class Checks:
     def _count_losses(self, store: RunStore, lines: list[list[Any]], at: float) -> None:
         """Of each run that was running: since when the store knows nothing of what it did."""
         up = max((line[1] for line in lines if line[0] == "up"), default=at)
+        self.served += any(line[0] == "seen" and line[1] >= up for line in lines)
         told: dict[str, list[tuple[float, int]]] = {}
         for line in lines:
             if line[0] == "at" and line[1] >= up:
@@ -305,29 +364,37 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["GAN_PLAYGROUND_DATA"] = str(folder / "data")
+        os.environ |= {
+            "GAN_PLAYGROUND_DATA": str(folder / "data"),
+            "GAN_PLAYGROUND_RUNS": str(folder / "runs"),
+            "GAN_PLAYGROUND_SLOTS": "2",
+        }
+        import_all()
         done(lambda: prepare(folder))
         gift = (folder / "gift.ganrun").read_bytes()
         journal = Journal(folder / "journal")
         checks = Checks(folder / "runs", journal, folder)
-        started = time.monotonic()
+        started, port = time.monotonic(), free_port()
+        tab = in_a_process(lambda: keep_tab_open(f"http://localhost:{port}/", journal))
         for k in range(kills):
-            pid = in_a_process(lambda k=k: Life(folder / "runs", journal, gift, seed + k).live_on())
+            pid = in_a_process(lambda k=k: live(folder / "runs", journal, gift, seed + k, port))
             time.sleep(draw.uniform(*LIVES))
             if os.waitpid(pid, os.WNOHANG) != (0, 0):
-                raise RuntimeError("the process ended by itself, with what stands above")
+                raise RuntimeError("the server ended by itself, with what stands above")
             os.kill(pid, signal.SIGKILL)
             at = time.time()
             os.waitpid(pid, 0)
             checks.after_a_kill(at)
             print(f"\r{k + 1} kills, {len(checks.faults)} faults", end="", file=sys.stderr, flush=True)
+        os.kill(tab, signal.SIGTERM)
+        os.waitpid(tab, 0)
         ended = time.monotonic()
         print(file=sys.stderr)
         done(lambda: Life(folder / "runs", journal, gift, seed).finish())
         checks.after_a_kill(time.time())
         left = [run.id for run in RunStore(folder / "runs").runs(kind=None) if run.status != "finished"]
     return {
-        "what": "processes with the app's Runner and two slots, forked, killed by SIGKILL",
+        "what": "the app's server with two slots and a tab open, forked, killed by SIGKILL",
         "kills": kills,
         "seed": seed,
         "seconds": {"all": round(time.monotonic() - begun), "kills": round(ended - started)},
@@ -337,6 +404,8 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
         "lost_s": {"most": round(max(checks.lost, default=0.0), 2), "mean": round(_mean(checks.lost), 2)},
         "again_s": {"most": round(max(checks.again, default=0.0), 2), "mean": round(_mean(checks.again), 2)},
         "statuses_at_kills": dict(sorted(checks.states.items())),
+        "served": checks.served,
+        "pages_seen": sum(line[0] == "seen" for line in journal.read()),
         "checkpoints_checked": checks.checkpoints,
         "equal_to_unbroken": len(checks.equal),
     }

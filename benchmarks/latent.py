@@ -6,8 +6,8 @@ images at MNIST's 28 x 28, so that nothing need be fetched. What they were taugh
 - drag: frames a second while the pointer is dragged over the plane and over the noise plane, and the longest gap between two.
 - change: from the Enter in a seed's field, and from an arrow key on a slider, until the new strip or plane is painted.
 - invert: the engine's time to find a latent for an image of the data, 8 starts, 300 steps.
-- cost: a training run's steps/s while somebody drags on the plane or changes the walk each second, over those without; best of
-  the windows, which take turns.
+- cost: a training run's steps/s while somebody drags on the plane, changes the walk each second, moves a direction's slider or
+  searches without a pause, over those without; best of the windows, which take turns.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ DIGITS = GANConfig(
 )
 SIZES = {"digits": DIGITS, "mnist_sized": DIGITS.but(image_size=28)}
 SHEET = POINTS.but(steps=200)
+ACTS = ("dragged", "changed", "steered", "searched")
 TRAINED = {"points": POINTS, "images": DIGITS.but(width=16, steps=MANY)}
 
 DRAG = """async (canvas, frames) => {
@@ -68,6 +69,20 @@ OTHER_EACH_SECOND = """() => setInterval(() => {
   [...document.querySelectorAll("button")].find((button) => button.textContent.includes("Other end points"))?.click();
 }, 1000)"""
 
+STEER = """() => {
+  const slider = document.querySelector(".directions input[type=range]");
+  let k = 0;
+  setInterval(() => {
+    k += 1;
+    slider.value = 3 * Math.sin(k / 30);
+    slider.dispatchEvent(new Event("input"));
+  }, 16);
+}"""
+SEARCH = """() => setInterval(() => {
+  const button = document.querySelector(".st-key-find_start button:enabled");
+  if (button && document.querySelector(".find").dataset.state !== "searching") button.click();
+}, 250)"""
+
 
 def trained(folder: Path, config: GANConfig) -> str:
     """A run that has ended."""
@@ -78,10 +93,10 @@ def trained(folder: Path, config: GANConfig) -> str:
     return run
 
 
-def look(app: Page, run: str, tool: str, view: str):
+def look(app: Page, run: str, tool: str, view: str, drawn: str = "data-key"):
     """The latent page with a tool on a run; its view, drawn."""
     app.page.goto(f"{app.server.url}latent?run={run}&tool={tool}")
-    root = app.page.locator(f".{view}[data-key]")
+    root = app.page.locator(f".{view}[{drawn}]")
     root.wait_for(timeout=60_000)
     time.sleep(1)  # the address is written, and with it all is quiet
     return root
@@ -175,15 +190,21 @@ def cost(app: Page, folder: Path, windows: int, seconds: float = 4.0) -> dict:
             if what == "changed":
                 look(app, looked_at, "walk", "player")
                 app.page.evaluate(OTHER_EACH_SECOND)
+            if what == "steered":
+                look(app, looked_at, "directions", "directions", "data-shown")
+                app.page.evaluate(STEER)
+            if what == "searched":
+                look(app, looked_at, "find&descent=1000", "find", "data-state")
+                app.page.evaluate(SEARCH)
             time.sleep(2)
             return server_rate(app.store, training, seconds)
 
-        rates = {k: max(v) for k, v in in_turns({k: k for k in ("alone", "dragged", "changed")}, window, windows).items()}
+        rates = {k: max(v) for k, v in in_turns({k: k for k in ("alone", *ACTS)}, window, windows).items()}
         app.page.goto("about:blank")
         app.stop(training)
         found[name] = {
             "steps_per_s": {k: round(v, 1) for k, v in rates.items()},
-            **{f"lost_{k}": round(1 - rates[k] / rates["alone"], 3) for k in ("dragged", "changed")},
+            **{f"lost_{k}": round(1 - rates[k] / rates["alone"], 3) for k in ACTS},
         }
     return found
 

@@ -27,13 +27,17 @@ CHROMIUM_FLAGS = [
 ]
 
 
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class Server:
     """The app on a free port with an empty folder of runs."""
 
     def __init__(self, folder: Path):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}/"
         self.log = (folder / "server.log").open("w")
         self.process = subprocess.Popen(

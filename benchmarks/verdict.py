@@ -30,7 +30,7 @@ from gan_core.members import sample_latents
 from gan_core.metrics import TALLIES, Seen, is_judged, shares
 from gan_core.networks import NETWORKS
 from gan_core.reading import history
-from gan_core.store import metric_series
+from gan_core.schema import metric_series
 
 KEPT = Path(__file__).resolve().parent / "histories.npz"
 SEEDS, MEASURES, LOOKS, SAMPLES, IMAGES, CURVE = 5, 40, 20, 10_000, 2_000, 120

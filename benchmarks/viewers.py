@@ -3,9 +3,10 @@
 The engine's rate with nobody, with one and with N viewers, in windows that take turns; the best window of each counts. And
 how old what each viewer sees becomes before the next comes: the time since the training thread reported it.
 
-A viewer is a client of the feed that asks as `static/feed.js` does, with a connection for each question. That is what a
-viewer costs the server; N whole browser tabs on the same machine would above all cost each other the processor. `--tabs`
-opens so many, in browser contexts of their own, and measures the rate with those too, where there are cores for them.
+A viewer does what a browser's tab does with the server, and draws nothing: it has a session of Streamlit's, whose parts that run
+by themselves (the sidebar) it runs when they are due, and asks the feed as `static/feed.js` does, with a connection for each
+question. N whole tabs on the same machine would above all cost each other the processor. `--tabs` opens so many, in browser
+contexts of their own, and measures the rate with those too, where there are cores for them.
 """
 
 from __future__ import annotations
@@ -27,22 +28,62 @@ from benchmarks.serving import await_until, chromium, server_rate
 from gan_core.frames import unpack
 
 PERIOD = 0.47  # seconds, as in static/feed.js
+WAKE = 0.1  # seconds, of a session that gets no message
 LATE = 60.0  # seconds, of a tab that opens beside many others
 
 
 class Viewer:
-    """Asks for a run like a page that shows it, until it is told to end.
+    """Looks at a run like a tab, until it is told to end.
 
     Attributes:
         oldest: seconds; the age that what it showed ever had.
         answers: how many messages it got.
+        runs: how often the page, or a part of it, ran for it.
     """
 
-    def __init__(self, address: str):
-        self.address, self.oldest, self.answers = address, 0.0, 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
+    def __init__(self, url: str, run: str):
+        self.url, self.run, self.address = url, run, f"{url}live/{run}"
+        self.oldest, self.answers, self.runs = 0.0, 0, 0
+        self._ended, self._shown = threading.Event(), threading.Event()
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._live, self._look)]
+        for thread in self._threads:
+            thread.start()
+
+    def shown(self) -> None:
+        """Wait until the page has run."""
+        if not self._shown.wait(LATE):
+            raise TimeoutError("a session's page has not run")
+
+    def _live(self) -> None:
+        """The session: the page once, then its parts when they are due."""
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+        from streamlit.proto.ClientState_pb2 import ClientState
+        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+        from websockets.sync.client import connect
+
+        def run(fragment: str = "") -> bytes:
+            state = ClientState(query_string=f"run={self.run}", fragment_id=fragment, is_auto_rerun=bool(fragment))
+            return BackMsg(rerun_script=state).SerializeToString()
+
+        due: dict[str, tuple[float, float]] = {}  # part of the page -> when it runs next, and how often
+        address = f"{self.url.replace('http', 'ws', 1)}_stcore/stream"
+        with connect(address, subprotocols=["streamlit"], max_size=None, open_timeout=LATE) as socket:
+            socket.send(run())
+            while not self._ended.is_set():
+                try:
+                    message = ForwardMsg.FromString(socket.recv(WAKE))
+                except TimeoutError:
+                    message = ForwardMsg()
+                if (kind := message.WhichOneof("type")) == "auto_rerun":
+                    every = message.auto_rerun.interval
+                    due[message.auto_rerun.fragment_id] = time.monotonic() + every, every
+                elif kind == "script_finished":
+                    self.runs += 1
+                    self._shown.set()
+                for fragment, (at, every) in list(due.items()):
+                    if at <= time.monotonic():
+                        due[fragment] = time.monotonic() + every, every
+                        socket.send(run(fragment))
 
     def _look(self) -> None:
         version = ""
@@ -60,15 +101,18 @@ class Viewer:
 
     def end(self) -> None:
         self._ended.set()
-        self._thread.join(15)
+        for thread in self._threads:
+            thread.join(15)
 
 
 def watched_by(app: Page, run: str, count: int, seconds: float) -> tuple[float, list[Viewer]]:
     """The rate with so many viewers, and these."""
     viewers = []
     for _ in range(count):
-        viewers.append(Viewer(f"{app.server.url}live/{run}"))
+        viewers.append(Viewer(app.server.url, run))
         time.sleep(PERIOD / count)  # they come at any time
+    for viewer in viewers:
+        viewer.shown()
     time.sleep(1)
     rate = server_rate(app.store, run, seconds)
     for viewer in viewers:
@@ -101,24 +145,26 @@ def measure(viewers: int, tabs: int, windows: int, seconds: float) -> dict:
             page.goto("about:blank")
             rates: dict[int, list[float]] = {0: [], 1: [], viewers: []}
             oldest: dict[int, float] = {1: 0.0, viewers: 0.0}
-            fewest = 10**9
+            fewest, parts = 10**9, 0
             for _ in range(windows):
                 for count in rates:
                     rate, seen = watched_by(app, run, count, seconds)
                     rates[count].append(rate)
                     if seen:
-                        oldest[count] = max(oldest[count], *(viewer.oldest for viewer in seen))
-                        fewest = min(fewest, *(viewer.answers for viewer in seen))
+                        oldest[count] = max([oldest[count], *(viewer.oldest for viewer in seen)])
+                        fewest = min([fewest, *(viewer.answers for viewer in seen)])
+                        parts += sum(viewer.runs for viewer in seen)
             best = {count: max(found) for count, found in rates.items()}
             result = {
                 "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__},
                 "viewers": viewers,
-                "what": "clients of the feed",
+                "what": "sessions with their feeds, without drawing",
                 "steps_per_s": {str(count): round(rate, 1) for count, rate in best.items()},
                 "many_over_none": round(best[viewers] / best[0], 3),
                 "many_over_one": round(best[viewers] / best[1], 3),
                 "oldest_s": {str(count): round(age, 2) for count, age in oldest.items()},
                 "fewest_answers_in_a_window": fewest,
+                "runs_of_pages_and_parts": parts,
             }
             if tabs:
                 rate, fresh = in_tabs(app, run, tabs, seconds)

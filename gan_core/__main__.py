@@ -22,7 +22,7 @@ from . import command_compare, command_lab, command_latent, command_shelf, comma
 from .bundle import export as export_bundle
 from .bundle import import_ as import_bundle
 from .catalogue import catalogue
-from .command_line import INTERRUPTED, config_of, follow, say, say_finished, summary
+from .command_line import INTERRUPTED, config_of, follow, say, say_finished, summary, typed
 from .config import GANConfig
 from .errors import PlaygroundError, RunError
 from .evaluation import evaluate
@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     resume = command("resume", "Go on with a run that was stopped, interrupted or failed.")
     resume.add_argument("run", metavar="RUN")
+    resume.add_argument(
+        "--set", action="append", default=[], metavar="name=value", help="change a setting before; may be repeated"
+    )
     listing = command("runs", "List the runs, newest first.")
     listing.add_argument("--search", default="", metavar="WORDS", help="those in whose name, note, tags or recipe they occur")
     listing.add_argument("--tag", default="", help="only those with this tag")
@@ -156,7 +159,7 @@ def export(args: argparse.Namespace) -> None:
 def resume(args: argparse.Namespace) -> None:
     """Take up a run from its last checkpoint."""
     runner = Runner(RunStore(args.runs))
-    runner.resume(args.run)
+    runner.resume(args.run, typed(runner.store.get(args.run).config, args.set))
     row = runner.store.get(args.run)
     if row.is_live and row.owner != runner.owner:
         say(args.json, summary(row), [f"Run {row.id} is held by another program, which goes on with it."])

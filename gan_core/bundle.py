@@ -51,6 +51,7 @@ from .errors import RunError
 from .files import whole
 from .film import BYTES, FRAMES
 from .frames import TRACE, pack, unpack
+from .shelf import check_note, check_tags
 from .store import KEPT_CHECKPOINTS, Run, RunStore
 
 FORMAT = 1
@@ -182,7 +183,9 @@ def _row(row: Run, store: RunStore) -> dict[str, Any]:
         message="" if row.is_live else told(row.message, store.folder, row.config),
         parent=row.parent,
         parent_step=row.parent_step,
-    ).model_dump()
+        note=row.note,
+        tags=list(row.tags),
+    ).model_dump(exclude_defaults=True)  # versions that knew of no notes read a run without
 
 
 def _series(store: RunStore, run: str) -> bytes:
@@ -369,6 +372,8 @@ def _adopted(store: RunStore, bundle: _Bundle) -> str:
         rate=row.rate,
         message=plain(row.message),
         parent_step=row.parent_step,
+        note=check_note(row.note),
+        tags=json.dumps(check_tags(row.tags)),
     )
 
 

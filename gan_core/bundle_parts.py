@@ -31,7 +31,9 @@ from .metrics import COUNTED_MODES, METRICS, SCORES, TALLIES, shares
 from .networks import NETWORKS
 from .outline import check_rest, check_streams, check_tensors, outline, states_configs
 from .pixelcnn import Likelihood
-from .store import ENDED, METRIC, SECONDS
+from .schema import METRIC
+from .shelf import NOTE, TAG, TAGS, check_note, check_tags
+from .store import ENDED, SECONDS
 
 DEPTH = 12  # of lists and objects within each other; the deepest of a bundle's has 5
 HEADER_LIMIT = 2**20  # bytes of JSON before the tensors or arrays of a file
@@ -99,6 +101,8 @@ class RunPart(BaseModel):
     message: Annotated[str, Field(max_length=TEXT_LIMIT)]
     parent: Annotated[str, Field(max_length=NAME_LIMIT)] | None
     parent_step: Annotated[int, Field(ge=0, le=STEPS)] | None
+    note: Annotated[str, Field(max_length=NOTE)] = ""
+    tags: Annotated[list[Annotated[str, Field(max_length=TAG)]], Field(max_length=TAGS)] = []
 
 
 class _Event(BaseModel):
@@ -165,6 +169,8 @@ def read_run(content: bytes) -> tuple[RunPart, list[GANConfig]]:
         outline(configs)
     except ConfigError as error:
         raise RunError(str(error)) from error
+    check_note(run.note)
+    check_tags(run.tags)
     if run.step > configs[0].steps:
         raise RunError(f"step {run.step:,} is after the last one, {configs[0].steps:,}")
     return run, configs

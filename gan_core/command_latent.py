@@ -18,6 +18,7 @@ from .errors import RunError
 from .explorer import STARTS, Explorer
 from .frames import png_grid
 from .latent import PATHS, path, step_lengths
+from .networks import NETWORKS
 from .store import RunStore
 from .trainer import Trainer
 
@@ -112,13 +113,14 @@ def walk(args: argparse.Namespace) -> None:
         _write(out, png_grid(samples, args.frames))
     else:
         _write(out, _film(samples))
-    lengths = step_lengths(samples)
+    lengths, space = step_lengths(samples), None
+    if not NETWORKS[explorer.config.network].discrete:
+        space = dict(zip(("mean", "error"), explorer.path_length(), strict=True))
+    words = [f"{len(samples)} samples in {out}. The longest step is {float(lengths.max() / lengths.mean()):.1f} times the mean."]
+    if space is not None:
+        words.append(f"Path length in z, of pixels or coordinates: {space['mean']:.4g} ± {space['error']:.2g}.")
     values = {"run": args.run, "step": step, "frames": len(samples), "lengths": [round(v, 6) for v in lengths.tolist()]}
-    say(
-        args.json,
-        {**values, "file": str(out)},
-        [f"{len(samples)} samples in {out}. The longest step is {float(lengths.max() / lengths.mean()):.1f} times the mean."],
-    )
+    say(args.json, {**values, "path_length": space, "file": str(out)}, words)
 
 
 def _film(samples: Tensor) -> bytes:

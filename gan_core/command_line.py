@@ -8,6 +8,7 @@ import math
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
@@ -49,6 +50,17 @@ def assignments(texts: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"{text} is not understood: expected name=value, for example lr_g=0.0002.")
         changes[name.strip()] = value.strip()
     return changes
+
+
+def typed(config: GANConfig, texts: Sequence[str]) -> dict[str, Any]:
+    """Settings as the numbers that `name=value` means for a config.
+
+    Raises:
+        ConfigError: a text says something else, or a setting is unknown or out of range.
+    """
+    changes = assignments(texts)
+    after = config.but(**changes)
+    return {name: getattr(after, name) for name in changes}
 
 
 def follow(args: argparse.Namespace, runner: Runner, run: str, on_progress: Callable[[], None] = lambda: None) -> Run:

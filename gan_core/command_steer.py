@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .command_line import Action, Command, assignments, follow, say, say_finished, summary
-from .config import GANConfig
+from .command_line import Action, Command, follow, say, say_finished, summary, typed
 from .errors import ConfigError, RunError
 from .members import PLAYERS
 from .pace import CONDITIONS
@@ -65,7 +64,7 @@ def step(args: argparse.Namespace) -> None:
 def change(args: argparse.Namespace) -> None:
     """Change settings."""
     config = RunStore(args.runs).get(args.run).config
-    _order(args, "set", _typed(config, assignments(args.settings)), lambda before, row, news: "set" in news)
+    _order(args, "set", typed(config, args.settings), lambda before, row, news: "set" in news)
 
 
 def pace(args: argparse.Namespace) -> None:
@@ -90,12 +89,6 @@ def _goal(text: str) -> dict[str, float]:
         return {kind: float(value) if kind == "seconds" else int(value)}
     except ValueError:
         raise ConfigError(f"{text} is not understood: expected step=N, modes=K, seconds=T or never.") from None
-
-
-def _typed(config: GANConfig, changes: dict[str, str]) -> dict[str, Any]:
-    """Settings as the numbers that their text means for a config."""
-    after = config.but(**changes)
-    return {name: getattr(after, name) for name in changes}
 
 
 def _order(args: argparse.Namespace, kind: str, value: Any, obeyed: Callable[[Run, Run, set[str]], bool]) -> None:
@@ -140,7 +133,7 @@ def fork(args: argparse.Namespace) -> None:
     """Fork a run."""
     store = RunStore(args.runs)
     runner = Runner(store)
-    changes = _typed(store.get(args.run).config, assignments(args.set))
+    changes = typed(store.get(args.run).config, args.set)
     if args.steps is not None:
         changes["steps"] = args.steps
     made = runner.fork(args.run, args.step, changes, args.name)

@@ -19,8 +19,8 @@ from .latent import along, class_means, orthonormal, pca, regressed, sefa, uprig
 from .trainer import computing_with
 
 SAMPLES = 1000  # latents that are looked at: a standard deviation is within some 2 %, which is 1 / sqrt(2 n)
-MANY = 8000  # where each class has to have enough of them: with 1,000, means of rare classes are mostly noise
-SMALL = 1024  # numbers of a sample, up to which so many are made at once
+MANY = 8000  # where more is needed: with 1,000, means of rare classes and the fifth component are mostly noise
+SMALL = 1024  # numbers of a sample, and of what is looked at, up to which so many are taken
 LEAST_LENGTH = 1e-6  # of a change of latents, below which nothing goes with it
 
 
@@ -125,6 +125,8 @@ def _principal(explorer: Explorer, space: str, x: Tensor, latents: Tensor, count
 
 
 def _of_activations(explorer: Explorer, space: str, latents: Tensor, count: int, seed: int, layer: int) -> _Found:
+    if explorer.activations(latents[:2], space, layer).shape[1] > SMALL:
+        latents = latents[:SAMPLES]
     x, name = explorer.activations(latents, space, layer), explorer.activated(space)[layer]
     if x is latents:  # components of the space itself
         vectors, _, shares = pca(x, count)
@@ -173,7 +175,9 @@ def _random(explorer: Explorer, space: str, latents: Tensor, count: int, seed: i
     dim = explorer.dim(space)
     drawn = torch.randn((min(count, dim), dim), generator=seeded(seed, "directions"))
     vectors = orthonormal(drawn)
-    return vectors, None, _numbered("random", len(vectors)), "nothing"
+    # all directions of z have the same share of it
+    shares = torch.full((len(vectors),), torch.nan) if space == "z" else None
+    return vectors, shares, _numbered("random", len(vectors)), "nothing"
 
 
 DIRECTIONS: dict[str, Direction] = {
@@ -184,8 +188,9 @@ DIRECTIONS: dict[str, Direction] = {
         "u = argmin Σ ‖u x_j − z_j‖², with x_j the components of the activations; in w the components of w itself",
         "Härkönen et al. 2020, section 2",
         "The first look at an unknown generator.",
-        "One pass of 1,000 latents, and an eigenproblem of the layer's size.",
+        "One pass of 8,000 latents, of 1,000 for a wide layer or large images, and an eigenproblem of the layer's size.",
         layered=True,
+        many=True,
     ),
     "features": Direction(
         _of_features,
@@ -194,7 +199,8 @@ DIRECTIONS: dict[str, Direction] = {
         "u = argmin Σ ‖u x_j − z_j‖², with x_j the components of the samples",
         "after Härkönen et al. 2020, section 2",
         "To see what a sample can change into, however deep in the network that is made.",
-        "1,000 samples, and the classifier's look at them.",
+        "8,000 samples, and the classifier's look at them; 1,000 of large images.",
+        many=True,
     ),
     "sefa": Direction(
         _of_weight,

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from .draws import seeded
 from .errors import RunError
 from .inversion import descend
-from .latent import determinant, jacobian, lerp, path_length
+from .latent import determinant, jacobian, lerp, orthonormal, path_length
 from .latents import LATENTS
 from .layers import Normed
 from .members import Members, sample_latents
@@ -33,6 +33,7 @@ from .trainer import Trainer, computing_with
 
 AT_ONCE = 128  # samples; more at a time leave a core's cache
 LATTICE = 64  # points along the longest side of a plane
+PLANE_NUMBERS = 2**24  # of all samples of a plane together: 64 MiB
 STARTS = 64  # of an inversion, at most
 LAYER_NUMBERS = 2**24  # of activations that are looked at together
 
@@ -58,7 +59,7 @@ class NoisePlane:
     """A slice through the noise of a generator of points, and its image. R rows, C columns; every cell is equally likely.
 
     Attributes:
-        latents: (R, C, Z). noise: (R, C, 2), the two numbers that vary.
+        latents: (R, C, Z). noise: (R, C, 2), the two numbers that vary, or coordinates along the two directions.
         points: (R, C, 2), where it lands.
         determinant: (R, C), of the derivative of points by the two numbers: how much an area grows, negative where it is
             turned over. Where neighbours differ in sign the plane is folded.
@@ -345,6 +346,11 @@ class Explorer:
             confidence, found = self.judge.look(samples)[1].softmax(1).max(1)
         return found, confidence
 
+    @property
+    def most_cells(self) -> int:
+        """Points along a side of the largest plane that may be asked for."""
+        return min(LATTICE, math.isqrt(PLANE_NUMBERS // math.prod(self.shape)))
+
     def plane(self, latents: Tensor, space: str = "z", labels: Tensor | None = None, truncation: float = 1.0) -> Plane:
         """What becomes of a lattice of latents (R, C, Z), as `latent.plane` and `latent.slice_along` make them.
 
@@ -352,11 +358,14 @@ class Explorer:
             labels: of all R * C points, row by row, as in `images`.
 
         Raises:
-            RunError: see `images`, or the lattice has more than 64 points along a side.
+            RunError: see `images`, or the lattice has more than `most_cells` points along a side.
         """
         rows, columns = latents.shape[:2]
-        if max(rows, columns) > LATTICE:
-            raise RunError(f"A plane of {rows} x {columns} is too large: expected at most {LATTICE} points along each side.")
+        if max(rows, columns) > self.most_cells:
+            raise RunError(
+                f"A plane of {rows} x {columns} is too large: expected at most {self.most_cells} points along each side, for "
+                f"samples of this size."
+            )
         samples = self.images(latents.flatten(0, 1), space, labels, truncation)
         found = self.classify(samples)
         classes, confidence = (None, None) if found is None else [x.unflatten(0, (rows, columns)) for x in found]
@@ -443,61 +452,53 @@ class Explorer:
             derivative = jacobian(lambda z: self._made(z, told), latents.to(self._device), directions.to(self._device))
         return derivative.cpu()
 
-    def noise_plane(self, cells: int = 32, axes: tuple[int, int] = (0, 1), label: int | None = None, seed: int = 0) -> NoisePlane:
-        """A slice in which two numbers of the noise vary, the others being those of one sample, and its image.
+    def noise_plane(
+        self, cells: int = 32, axes: tuple[int, int] | Tensor = (0, 1), label: int | None = None, seed: int = 0
+    ) -> NoisePlane:
+        """A slice through the noise in which two of its numbers vary, or its coordinates along two directions, and its image. All
+        else is as in one sample.
 
         Args:
             cells: along each side, each as likely as any other.
-            axes: which two numbers. seed: of the sample that holds the others.
+            axes: which two numbers; or directions (2, Z), of which the second counts for what it adds to the first.
+            seed: of the sample that holds the rest.
 
         Raises:
-            RunError: the samples are images, the noise has no plane, or the noise has islands, which no one slice shows.
+            RunError: the samples are images, the noise has no such plane, or it has islands, which no one slice shows.
         """
         entry, dim = LATENTS[self.config.latent], self.config.latent_dim
         if entry.quantile is None:
             raise RunError(f"latent = {self.config.latent} is noise in islands, which no one slice shows.")
-        if dim < 2 or not all(0 <= axis < dim for axis in axes) or axes[0] == axes[1]:
-            raise RunError(f"axes = {axes} is no plane of the noise: expected two different ones of its {dim} numbers.")
+        if isinstance(axes, Tensor):
+            if not entry.round:
+                raise RunError(f"latent = {self.config.latent} varies evenly along its own numbers only: choose two of them.")
+            frame = orthonormal(axes)
+            if len(frame) != 2:
+                raise RunError("Directions that are multiples of each other are no plane. Choose two that differ.")
+        else:
+            if dim < 2 or not all(0 <= axis < dim for axis in axes) or axes[0] == axes[1]:
+                raise RunError(f"axes = {axes} is no plane of the noise: expected two different ones of its {dim} numbers.")
+            frame = torch.eye(dim)[list(axes)]
         share = ((torch.arange(cells, dtype=torch.float64) + 0.5) / cells).requires_grad_()
         with torch.enable_grad():
             place = entry.quantile(share)
             (stretch,) = torch.autograd.grad(place.sum(), share)  # 1 / density of one number
         place, density = place.detach().float(), 1 / stretch.float()
-        z = self.draw([seed]).repeat(cells * cells, 1)
-        z[:, axes[0]], z[:, axes[1]] = place.repeat(cells), place.repeat_interleave(cells)
+        noise = torch.stack([place.repeat(cells), place.repeat_interleave(cells)], 1)  # (R * C, 2)
+        rest = self.draw([seed])
+        rest = rest - (rest @ frame.mT) @ frame
+        z = rest + noise @ frame
         labels = None if label is None else torch.full((len(z),), label)
-        areas = determinant(self.jacobian(z, torch.eye(dim)[list(axes)], labels))
+        areas = determinant(self.jacobian(z, frame, labels))
         lattice = (cells, cells)
         pushed = (density[:, None] * density[None]).flatten() / areas.abs()
         return NoisePlane(
             z.unflatten(0, lattice),
-            z[:, list(axes)].unflatten(0, lattice),
+            noise.unflatten(0, lattice),
             self.images(z, labels=labels).unflatten(0, lattice),
             areas.unflatten(0, lattice),
             pushed.unflatten(0, lattice),
         )
-
-    def density(
-        self, extent: tuple[float, float, float], bins: int = 64, n: int = 20_000, labels: Tensor | None = None, seed: int = 0
-    ) -> Tensor:
-        """Density of n pushed-forward noise vectors, counted in squares: (bins, bins), rows upwards along y, per squared data
-        unit. What falls outside counts as n too, so that the whole may come to less than 1.
-
-        Args:
-            extent: (centre x, centre y, half its side), as `frames.extent` gives it.
-
-        Raises:
-            RunError: the samples are images.
-        """
-        if len(self.shape) != 1:
-            raise RunError("A density over the plane is shown for points. This run makes images.")
-        points = self.images(self.sample(n, seed=seed), labels=labels)
-        x, y, half = extent
-        side = 2 * half / bins
-        place = ((points - torch.tensor([x - half, y - half])) / side).floor().long()
-        inside = ((place >= 0) & (place < bins)).all(1)
-        squares = place[inside, 1] * bins + place[inside, 0]
-        return torch.bincount(squares, minlength=bins * bins).reshape(bins, bins) / (n * side**2)
 
     # Inversion
 
@@ -509,7 +510,6 @@ class Explorer:
         starts: int = 8,
         steps: int = 300,
         rate: float = 0.2,
-        features: float = 0.0,
         label: int | None = None,
         stay: bool = False,
         seed: int = 0,
@@ -521,8 +521,6 @@ class Explorer:
         Args:
             target: in the shape of a sample, images in [-1, 1].
             starts: 1 to 64. rate: Adam's first; it falls to 0.
-            features: weight of the mean squared difference of the discriminator's features, as a share of the target's mean
-                square, beside that of pixels.
             label: the class; None spreads the starts over all classes.
             stay: keep normal noise within its usual lengths. Without, a search for what the generator cannot make ends several
                 times further out than anything that it was trained on.
@@ -541,18 +539,12 @@ class Explorer:
         labels = None if label is None else torch.full((starts,), label)
         told, first = self._told(labels, starts), self.sample(starts, space, labels, seed)
         target, entry = target.to(self._device), LATENTS[self.config.latent]
-        # without a class of their own, samples are compared as the discriminator sees them under that of their start
-        wanted = self._features(target.expand(starts, *self.shape), told) if features else None
 
         def error(made: Tensor) -> Tensor:
             return (made - target).square().flatten(1).mean(1)
 
         def loss(latents: Tensor) -> Tensor:
-            made = self._made(latents, told, space)
-            if wanted is None:
-                return error(made)
-            apart = (self._features(made, told) - wanted).square().mean(1) / wanted.square().mean(1)
-            return error(made) + features * apart
+            return error(self._made(latents, told, space))
 
         lengths = entry.lengths(self.config.latent_dim) if stay and entry.lengths is not None else None
 
@@ -578,13 +570,6 @@ class Explorer:
             errors,
             taken,
         )
-
-    def _features(self, samples: Tensor, told: Tensor | None) -> Tensor:
-        """The discriminator's features (N, F) of samples (N, ...), each packed with itself; differentiable."""
-        pack = self.config.pack
-        x = samples.repeat(1, pack, *[1] * (samples.dim() - 2))
-        y = told if told is None or pack == 1 else told[..., None].expand(-1, -1, pack)
-        return self._discriminator.features(x[None], y)[0]
 
 
 def _layers(body: nn.Module) -> list[nn.Module]:

@@ -26,6 +26,7 @@ class Latent:
 
     Attributes:
         islands: whether it reads `latent_modes`.
+        round: whether all directions are alike: along each, noise varies like one of its numbers.
         quantile: the number below which a share of the noise's numbers lie, for shares in (0, 1); None where it has islands.
         project: `project(z, islands)` moves latents to the nearest that can be drawn; None where all can.
         lengths: `lengths(dim)`, between which 98 % of the noise vectors' lengths lie; None where that tells less than `project`.
@@ -39,6 +40,7 @@ class Latent:
     use: str
     cost: str
     islands: bool = False
+    round: bool = False
     quantile: Callable[[Tensor], Tensor] | None = None
     project: Callable[[Tensor, int], Tensor] | None = None
     lengths: Callable[[int], tuple[float, float]] | None = None
@@ -106,6 +108,7 @@ LATENTS: dict[str, Latent] = {
         "Karras et al. 2018",
         "The usual choice.",
         "Nothing.",
+        round=True,
         quantile=torch.special.ndtri,
         lengths=_normal_lengths,
     ),

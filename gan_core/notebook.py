@@ -34,9 +34,10 @@ from .networks import NETWORKS
 from .pace import countable
 from .pixelcnn import Likelihood
 from .reading import TRAIN
+from .schema import metric_series
 from .session import Pacer
 from .source import Data
-from .store import Run, RunStore, metric_series
+from .store import Run, RunStore
 from .trainer import Trainer
 
 SECONDS = 0.5  # between two pictures, at least

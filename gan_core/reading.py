@@ -12,8 +12,9 @@ from .health import History, diagnose
 from .members import STATS
 from .metrics import TALLIES, chosen, floors, is_judged, samples_for, shares
 from .networks import NETWORKS
+from .schema import metric_series
 from .source import Data
-from .store import Run, RunStore, metric_series
+from .store import Run, RunStore
 
 TRAIN = "train"
 Series = Mapping[str, tuple[np.ndarray, np.ndarray]]  # kind -> steps (T,), values (T, S, E)

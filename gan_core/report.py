@@ -35,8 +35,9 @@ from .metrics import METRICS, SCORES, floors, samples_for
 from .networks import NETWORKS
 from .pixelcnn import Likelihood
 from .reading import read_history
+from .schema import METRIC, metric_series
 from .source import Data
-from .store import METRIC, Run, RunStore, metric_series
+from .store import Run, RunStore
 
 RUNS = 8  # whose curves can be told apart
 EVENTS = 100  # the latest

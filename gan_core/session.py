@@ -25,7 +25,8 @@ from .members import PLAYERS
 from .metrics import COUNTED_MODES, TALLIES
 from .pace import MET, Pace, covered, span
 from .reading import verdict_name
-from .store import SECONDS, RunStore, metric_series
+from .schema import metric_series
+from .store import SECONDS, RunStore
 from .trace import TOLD, traced_step
 from .trainer import Trainer
 

@@ -32,95 +32,21 @@ from .config import GANConfig
 from .errors import ConfigError, LostError, RunError
 from .files import is_held
 from .film import surplus
+from .keepsakes import Keepsakes
 from .networks import NETWORKS
+from .schema import METRIC, RUN_TABLES, SCHEMA, TABLES, migrate
 from .shelf import LIVE, VERDICT_OF, Shelf, no_run, printable
 
-SCHEMA = 5
 ENDED = ("stopped", "interrupted", "finished", "failed")
 RESUMABLE = ("stopped", "interrupted", "failed")  # ended before its planned length
 KEPT_CHECKPOINTS = 24
 KEPT_OF_MANY = 3  # of a run of several members, whose checkpoints are as many times larger
-NAME_LENGTH = 60  # of a kept direction's name
-KEPT_DIRECTIONS = 100  # of a run
 KEPT_BYTES = 2**28  # of a run's checkpoints together; three are always kept
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, configs TEXT NOT NULL, status TEXT NOT NULL, owner TEXT,
-    created REAL NOT NULL, updated REAL NOT NULL, step INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL,
-    rate REAL NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', pair TEXT,
-    metrics TEXT NOT NULL DEFAULT '{}', kind TEXT NOT NULL DEFAULT 'run', spec TEXT NOT NULL DEFAULT '{}',
-    parent TEXT, parent_step INTEGER, pace REAL NOT NULL DEFAULT 0, until TEXT NOT NULL DEFAULT '{}',
-    note TEXT NOT NULL DEFAULT '', tags TEXT NOT NULL DEFAULT '[]', starred INTEGER NOT NULL DEFAULT 0, trashed REAL,
-    verdict TEXT);
-CREATE INDEX IF NOT EXISTS runs_created ON runs (created);
-CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
-CREATE TABLE IF NOT EXISTS series (
-    run TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL, value BLOB NOT NULL,
-    PRIMARY KEY (run, kind, step)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY, run TEXT NOT NULL, step INTEGER NOT NULL, time REAL NOT NULL, kind TEXT NOT NULL,
-    detail TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS events_run ON events (run);
-CREATE TABLE IF NOT EXISTS commands (
-    id INTEGER PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS commands_run ON commands (run);
-CREATE TABLE IF NOT EXISTS frames (run TEXT PRIMARY KEY, step INTEGER NOT NULL, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS film (
-    run TEXT NOT NULL, step INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (run, step));
-CREATE TABLE IF NOT EXISTS checkpoints (
-    run TEXT NOT NULL, step INTEGER NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
-    PRIMARY KEY (run, step)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS cells (
-    run TEXT NOT NULL, cell INTEGER NOT NULL, step INTEGER NOT NULL, value TEXT NOT NULL, samples BLOB NOT NULL,
-    PRIMARY KEY (run, cell)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS directions (
-    run TEXT NOT NULL, name TEXT NOT NULL, space TEXT NOT NULL, vector BLOB NOT NULL, deviation REAL NOT NULL,
-    created REAL NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
-"""
-_RUN_TABLES = ("series", "events", "commands", "frames", "film", "checkpoints", "cells", "directions")
 _HISTORY = {"series": "kind, step, value", "events": "step, time, kind, detail", "film": "step, value"}  # what a fork begins with
-METRIC = "metric:"
 SECONDS = "seconds"  # the series of how long a run has trained, (1, E) a row, noted with each report
 _BLOCK = 2**20
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
-
-
-def metric_series(name: str) -> str:
-    """The kind of series that holds a metric, (1, E) a row."""
-    return f"{METRIC}{name}"
-
-
-def _migrate(db: sqlite3.Connection, version: int) -> None:
-    """Bring an older database to this version's tables. Nothing of what it holds is lost.
-
-    Version 4 had one table more, which is made like those of a new database.
-    """
-    if version == 1:
-        db.execute("ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run'")
-        db.execute("ALTER TABLE runs ADD COLUMN spec TEXT NOT NULL DEFAULT '{}'")
-        # all metrics of a moment were one row; now each is a series of its own, so that there may be more of them tomorrow
-        for run, names in db.execute("SELECT id, metrics FROM runs").fetchall():
-            names = list(json.loads(names))
-            rows = db.execute("SELECT step, value FROM series WHERE run = ? AND kind = 'metrics'", (run,)).fetchall()
-            for step, value in rows if names else ():
-                values = np.frombuffer(value, np.float32).reshape(len(names), -1)
-                db.executemany(
-                    "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?)",
-                    [(run, metric_series(name), step, row.tobytes()) for name, row in zip(names, values, strict=True)],
-                )
-        db.execute("DELETE FROM series WHERE kind = 'metrics'")
-    if version <= 2:
-        db.execute("ALTER TABLE runs ADD COLUMN parent TEXT")
-        db.execute("ALTER TABLE runs ADD COLUMN parent_step INTEGER")
-        db.execute("ALTER TABLE runs ADD COLUMN pace REAL NOT NULL DEFAULT 0")
-        db.execute("ALTER TABLE runs ADD COLUMN until TEXT NOT NULL DEFAULT '{}'")
-    if version <= 4:
-        db.execute("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''")
-        db.execute("ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'")
-        db.execute("ALTER TABLE runs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0")
-        db.execute("ALTER TABLE runs ADD COLUMN trashed REAL")
-        db.execute("ALTER TABLE runs ADD COLUMN verdict TEXT")
 
 
 def runs_folder() -> Path:
@@ -185,22 +111,7 @@ class Run:
         return self.status in LIVE
 
 
-@dataclass(frozen=True)
-class KeptDirection:
-    """A direction of a run's latent space that was given a name.
-
-    Attributes:
-        space: "z" or "w". vector: float32 (Z,), of length 1.
-        deviation: standard deviation of latents along it.
-    """
-
-    name: str
-    space: str
-    vector: np.ndarray
-    deviation: float
-
-
-class RunStore(Shelf):
+class RunStore(Shelf, Keepsakes):
     """Opens, or makes, the store in a folder.
 
     Args:
@@ -224,8 +135,8 @@ class RunStore(Shelf):
                         f"this one knows {SCHEMA}). Update, or set GAN_PLAYGROUND_RUNS to another folder."
                     )
                 if 0 < version < SCHEMA:
-                    _migrate(db, version)
-                for statement in _TABLES.split(";"):
+                    migrate(db, version)
+                for statement in TABLES.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
         except (OSError, sqlite3.Error) as error:
@@ -520,7 +431,7 @@ class RunStore(Shelf):
         fits = f"status NOT IN ({', '.join('?' * len(LIVE))})" + (" AND trashed IS NOT NULL" if only_trashed else "")
         with self._write() as db:  # looks and acts at once: nobody can take the run up in between
             gone = db.execute(f"DELETE FROM runs WHERE id = ? AND {fits}", (run, *LIVE)).rowcount
-            for table in _RUN_TABLES if gone else ():
+            for table in RUN_TABLES if gone else ():
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
         if not gone:
             if self.get(run).trashed is None and only_trashed:
@@ -702,42 +613,6 @@ class RunStore(Shelf):
         """What `put_cells` was given as samples; b"" while the cell is not finished."""
         row = self._db().execute("SELECT samples FROM cells WHERE run = ? AND cell = ?", (run, cell)).fetchone()
         return row[0] if row else b""
-
-    # Directions of the latent space
-
-    def put_direction(self, run: str, name: str, space: str, vector: np.ndarray, deviation: float) -> str:
-        """Keep a direction (Z,) with a run under a name, in place of one of the same name; returns the name as it is kept. It
-        belongs to this run: a fork begins without.
-
-        Raises:
-            RunError: there is no such run, the name is empty or too long, or there are too many.
-        """
-        self.get(run)
-        name = " ".join(name.split())
-        if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
-            raise RunError(f"A direction's name has 1 to {NAME_LENGTH} letters; this one has {len(name)}. Choose another.")
-        values = np.ascontiguousarray(vector, np.float32)
-        with self._write() as db:
-            kept = {row[0] for row in db.execute("SELECT name FROM directions WHERE run = ?", (run,))}
-            if name not in kept and len(kept) >= KEPT_DIRECTIONS:
-                raise RunError(f"This run keeps {len(kept)} directions already, which is the most. Remove one first.")
-            db.execute(
-                "INSERT OR REPLACE INTO directions VALUES (?, ?, ?, ?, ?, ?)",
-                (run, name, space, values.tobytes(), float(deviation), time.time()),
-            )
-        return name
-
-    def directions(self, run: str) -> list[KeptDirection]:
-        """The kept directions of a run, in the order in which they were kept."""
-        rows = self._db().execute("SELECT * FROM directions WHERE run = ? ORDER BY created, name", (run,))
-        return [
-            KeptDirection(row["name"], row["space"], np.frombuffer(row["vector"], np.float32), row["deviation"]) for row in rows
-        ]
-
-    def drop_direction(self, run: str, name: str) -> None:
-        """Forget a kept direction, if there is one of that name."""
-        with self._write() as db:
-            db.execute("DELETE FROM directions WHERE run = ? AND name = ?", (run, name))
 
     # Commands
 

@@ -22,7 +22,8 @@ from .frames import unpack
 from .members import STATS
 from .networks import NETWORKS
 from .pixelcnn import Likelihood
-from .store import METRIC, RunStore
+from .schema import METRIC
+from .store import RunStore
 
 POLYNOMIAL = 0x82F63B78  # Castagnoli's, bits reversed
 MASK = 0xA282EAD8

@@ -120,11 +120,13 @@ def listeners(name: str, form: Form, ask: Ask) -> dict[str, Callable[[], None]]:
     return {f"on_{event}_change": listener(event, take) for event, take in TOOLS[name].events.items()}
 
 
-def follow(run: str, values: dict) -> None:
-    """Have the address name all that is on the screen."""
+def follow(run: str, values: dict, tool: Tool) -> None:
+    """Have the address name all that is on the screen. What the view itself put there stays."""
     st.session_state["address"] = {"run": run}  # else the next script would begin with the Playground's
-    shown = {"run": run, **write(values, FIELDS)}
-    if st.query_params.to_dict() != shown:
+    now = st.query_params.to_dict()
+    shown = {"run": run} | {name: text for name, text in write(values, FIELDS).items() if name not in tool.seen}
+    shown |= {name: now[name] for name in tool.seen if name in now}
+    if now != shown:
         st.query_params.from_dict(shown)
 
 
@@ -191,5 +193,5 @@ with shell.guarded():
             st.warning(notice)
     with right:
         show(ask, tool, listeners(values["tool"], form, ask))
-    follow(run.id, values)
+    follow(run.id, values, tool)
     form.told()

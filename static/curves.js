@@ -112,16 +112,21 @@ export class Curves {
       this.drawLine(c, s, steps, line.values);
     }
     c.setLineDash([]);
-    if (this.cursor != null) {
+    this.drawCursor(c, s, t, this.cursor);
+    c.restore();
+    return s;
+  }
+
+  // The step that is marked, and the range that is being dragged over.
+  drawCursor(c, s, t, step) {
+    if (step != null) {
       c.strokeStyle = t.accent; c.lineWidth = 1.5;
-      c.beginPath(); c.moveTo(s.px(this.cursor), TOP); c.lineTo(s.px(this.cursor), TOP + s.h); c.stroke();
+      c.beginPath(); c.moveTo(s.px(step), TOP); c.lineTo(s.px(step), TOP + s.h); c.stroke();
     }
     if (this.drag && Math.abs(this.drag[1] - this.drag[0]) > 3) {
       c.fillStyle = t.accent; c.globalAlpha = 0.15;
       c.fillRect(Math.min(...this.drag), TOP, Math.abs(this.drag[1] - this.drag[0]), s.h);
     }
-    c.restore();
-    return s;
   }
 
   drawLine(c, s, steps, values) {

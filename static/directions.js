@@ -1,7 +1,8 @@
 // Directions of a latent space: a slider for each, the strip of what it does, and the sample that all of them make together. While a
 // slider is dragged the feed is asked; the page hears of it after the release.
 
-import { fit, forgetThemes, number, theme } from "./draw.js";
+import { keepView } from "./address.js";
+import { fit, forgetThemes, number, theme, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
 import { Talk } from "./talk.js";
@@ -66,6 +67,7 @@ class DirectionsView {
     this.find = (selector) => this.root.querySelector(selector);
     Object.assign(this, { rows: [], moves: [], made: 0, active: 0, dragging: false, meaning: null });
     this.stage = new Ways(this.find("canvas.points"));
+    keepView(this.stage, "zoom");
     this.talk = new Talk((bytes) => this.answered(bytes), (words) => { this.find(".trouble").textContent = words; });
     this.find(".reset").onclick = () => this.set(this.moves.map(() => 0));
     this.find(".keep").onsubmit = (e) => {
@@ -208,15 +210,10 @@ class DirectionsView {
     }
   }
 
-  tile(k) {
-    const { size, columns } = this.header, cell = size + 1;
-    return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
-  }
-
   copy(canvas, k, label) {
     const { size } = this.header;
     if (canvas.width !== size) canvas.width = canvas.height = size;
-    canvas.getContext("2d").drawImage(this.sheet, ...this.tile(k), 0, 0, size, size);
+    canvas.getContext("2d").drawImage(this.sheet, ...tileOf(this.header, k), 0, 0, size, size);
     canvas.setAttribute("aria-label", label);
   }
 
@@ -226,7 +223,7 @@ class DirectionsView {
     if (!strip.clientWidth) return;
     const { context: c, width, height } = fit(strip), w = width / n;
     c.imageSmoothingEnabled = size > w;
-    for (let j = 0; j < n; j++) c.drawImage(this.sheet, ...this.tile(2 + k * n + j), j * w + 1, 1, w - 2, height - 2);
+    for (let j = 0; j < n; j++) c.drawImage(this.sheet, ...tileOf(this.header, 2 + k * n + j), j * w + 1, 1, w - 2, height - 2);
     c.strokeStyle = t.accent; c.lineWidth = 2;
     c.strokeRect(((this.moves[k] + far) / (2 * far)) * (width - w) + 1, 1, w - 2, height - 2);
     strip.setAttribute("aria-label", `${name} from −${far} to ${far}`);

@@ -69,6 +69,12 @@ export function ticks(low, high, count) {
   return out;
 }
 
+// Where the k-th image of a sheet lies, as drawImage takes it: images of one size in so many columns, a pixel apart.
+export function tileOf({ size, columns }, k) {
+  const cell = size + 1;
+  return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
+}
+
 const THIN = "\u202f";
 
 export function whole(n) {

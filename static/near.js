@@ -1,5 +1,6 @@
 // Samples, each in a row with the training images that are nearest to it, and whether it is a copy.
 
+import { tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { unpack } from "./wire.js";
 
@@ -54,13 +55,13 @@ class Near {
     return row;
   }
 
-  picture({ size, columns }, sheet, k, label, under, kind) {
+  picture(header, sheet, k, label, under, kind) {
     const box = Object.assign(document.createElement("figure"), { className: kind, title: label });
-    const canvas = document.createElement("canvas"), cell = size + 1;
+    const canvas = document.createElement("canvas"), { size } = header;
     canvas.width = canvas.height = size;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", label);
-    canvas.getContext("2d").drawImage(sheet, 1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size, 0, 0, size, size);
+    canvas.getContext("2d").drawImage(sheet, ...tileOf(header, k), 0, 0, size, size);
     box.append(canvas, Object.assign(document.createElement("span"), { textContent: under }));
     return box;
   }

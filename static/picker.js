@@ -1,6 +1,6 @@
 // A page of samples to pick one from: a sheet of images, or points where they land. Arrow keys go from one to the next.
 
-import { forgetThemes } from "./draw.js";
+import { forgetThemes, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
@@ -63,9 +63,9 @@ class Picker {
   }
 
   draw(canvas, sheet, k) {
-    const { size, columns } = this.header, cell = size + 1;
+    const { size } = this.header;
     canvas.width = canvas.height = size;
-    canvas.getContext("2d").drawImage(sheet, 1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size, 0, 0, size, size);
+    canvas.getContext("2d").drawImage(sheet, ...tileOf(this.header, k), 0, 0, size, size);
   }
 
   // Of points, each button stands where its sample lands.

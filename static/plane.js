@@ -1,7 +1,8 @@
 // A slice through latent space: a map of what lies on it, and the sample at the pointer. The server makes all samples at once; what
 // follows the pointer is made of them here: between samples, a blend of the four around it.
 
-import { fit, forgetThemes, number, rgb, theme } from "./draw.js";
+import { keep, numbers, seen } from "./address.js";
+import { fit, forgetThemes, number, rgb, theme, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { unpack } from "./wire.js";
 
@@ -46,16 +47,18 @@ class Plane {
     if (header.made < this.made) return; // overtaken on the way
     this.made = header.made;
     forgetThemes(this.map);
-    if (this.wanted === header.key) { this.draw(); return; }
+    if (this.wanted === header.key) { this.draw(); this.rest(); return; }
     this.wanted = header.key;
     try {
       const sheet = await createImageBitmap(new Blob([arrays.sheet], { type: "image/png" }));
       if (this.wanted !== header.key) { sheet.close(); return; }
       this.sheet?.close();
+      if (!this.header) this.at = (numbers(seen("cell"), 2) || [header.cells / 2, header.cells / 2]).map((v) => Math.max(0, Math.min(0.9999, (v + 0.5) / header.cells)));
       Object.assign(this, { header, arrays, sheet, ground: null });
       this.find(".caption").textContent = `${header.caption} While you move between samples, the four around are blended.`;
       this.root.dataset.key = header.key;
       this.draw();
+      this.rest();
     } catch { this.wanted = null; }
   }
 
@@ -69,6 +72,13 @@ class Plane {
     this.at = at.map((v) => Math.max(0, Math.min(0.9999, v)));
     this.still = still;
     this.follow();
+    if (still) this.rest();
+  }
+
+  // The cell at which the pointer rests is in the address.
+  rest() {
+    const { cells } = this.header, at = this.at.map((v) => Math.floor(v * cells));
+    keep("cell", at.every((v) => v === Math.floor(cells / 2)) ? "" : at.join(","));
   }
 
   // The samples around a place, each with its share of the blend: its own place is the middle of its cell.
@@ -89,14 +99,9 @@ class Plane {
     for (const [k, share] of this.around()) {
       sum += share;
       c.globalAlpha = share / sum; // over those that are there already
-      c.drawImage(this.sheet, ...this.tile(k), 0, 0, size, size);
+      c.drawImage(this.sheet, ...tileOf(this.header, k), 0, 0, size, size);
     }
     c.globalAlpha = 1;
-  }
-
-  tile(k) {
-    const { size, columns } = this.header, cell = size + 1;
-    return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
   }
 
   // What the map shows but for the pointer, drawn once.
@@ -120,7 +125,7 @@ class Plane {
     c.imageSmoothingEnabled = this.header.size > w;
     for (let row = Math.floor(every / 2); row < cells; row += every)
       for (let column = Math.floor(every / 2); column < cells; column += every)
-        c.drawImage(this.sheet, ...this.tile(row * cells + column), (column + inset) * w, (row + inset) * h, (1 - 2 * inset) * w, (1 - 2 * inset) * h);
+        c.drawImage(this.sheet, ...tileOf(this.header, row * cells + column), (column + inset) * w, (row + inset) * h, (1 - 2 * inset) * w, (1 - 2 * inset) * h);
     if (ground === "class") this.borders(c, w, h, t);
     return picture;
   }

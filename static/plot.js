@@ -92,14 +92,7 @@ export class Plot extends Curves {
       c.setLineDash([]);
       if (line.x.length === 1) { c.fillStyle = t[line.colour]; c.beginPath(); c.arc(s.px(line.x[0]), s.py(line.y[0]), 2.5, 0, 6.3); c.fill(); }
     }
-    if (this.cursor != null && axis === "step") {
-      c.strokeStyle = t.accent; c.lineWidth = 1.5;
-      c.beginPath(); c.moveTo(s.px(this.cursor), TOP); c.lineTo(s.px(this.cursor), TOP + s.h); c.stroke();
-    }
-    if (this.drag && Math.abs(this.drag[1] - this.drag[0]) > 3) {
-      c.fillStyle = t.accent; c.globalAlpha = 0.15;
-      c.fillRect(Math.min(...this.drag), TOP, Math.abs(this.drag[1] - this.drag[0]), s.h);
-    }
+    this.drawCursor(c, s, t, axis === "step" ? this.cursor : null);
     c.restore();
     return s;
   }

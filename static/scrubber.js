@@ -2,6 +2,7 @@
 
 import { whole } from "./draw.js";
 import { Film } from "./film.js";
+import { Replay } from "./replay.js";
 
 const FINE = 100; // positions of the handle for each picture
 const UNREAD = 1000; // positions while the film is not here yet
@@ -19,10 +20,11 @@ export class Scrubber {
   // `show(film, place)` draws a moment, `show(null)` the present; `fork(step)` is called with a kept step.
   constructor(box, show, fork) {
     box.innerHTML = HTML;
-    Object.assign(this, { box, show, film: null, place: null, timer: null });
+    Object.assign(this, { box, show, film: null, place: null });
     this.find = (selector) => box.querySelector(selector);
+    this.replay = new Replay(this.find(".replay"));
     this.input = this.find("input");
-    this.input.oninput = () => { this.pause(); this.go(); };
+    this.input.oninput = () => { this.replay.pause(); this.go(); };
     box.onkeydown = (e) => { // also on the slider, where a browser would move by a hair
       const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
       if (!by) return;
@@ -30,19 +32,19 @@ export class Scrubber {
       e.stopPropagation();
       this.move(by);
     };
-    this.find(".replay").onclick = () => (this.timer ? this.pause() : this.play());
+    this.find(".replay").onclick = () => (this.replay.playing ? this.replay.pause() : this.play());
     this.find(".now").onclick = () => this.leave();
     this.find(".fork").onclick = () => { const step = this.forkable(); if (step != null) { this.find(".fork").disabled = true; fork(step); } }; // once: a second press would fork the fork
   }
 
-  dispose() { this.pause(); this.film?.dispose(); }
+  dispose() { this.replay.pause(); this.film?.dispose(); }
 
   // Which run it is about, and whether it has a film; a new run begins in the present.
   follow(run, available, step, made) {
     this.available = Boolean(run && available);
     this.box.style.visibility = this.available ? "visible" : "hidden";
     if (run !== this.run) {
-      this.pause();
+      this.replay.pause();
       this.film?.dispose();
       this.film = run ? new Film(run) : null;
       this.run = run;
@@ -90,7 +92,7 @@ export class Scrubber {
   // One picture on or back: what the arrow keys do.
   async move(by) {
     if (!this.available || !(await this.load())) return;
-    this.pause();
+    this.replay.pause();
     const now = this.place == null ? this.film.length - 1 : this.place;
     this.at(Math.round(now + by));
   }
@@ -117,31 +119,13 @@ export class Scrubber {
     this.box.dataset.kept = kept ?? "";
   }
 
-  async play() {
-    const turn = (this.turn = {}); // a later press, or a pause, takes it over
-    if (!this.available || !(await this.load()) || this.turn !== turn) return;
-    const n = this.film.length, speed = Math.max(4, Math.min(30, n / 6)); // pictures a second
-    if (this.place == null || this.place >= n - 1) this.at(0);
-    let last = null;
-    const tick = (now) => {
-      if (this.turn !== turn) return;
-      this.at(this.place + (last == null ? 0 : (speed * (now - last)) / 1000));
-      last = now;
-      if (this.place < n - 1) this.timer = requestAnimationFrame(tick); else this.pause();
-    };
-    this.timer = requestAnimationFrame(tick);
-    this.find(".replay").textContent = "❚❚";
-  }
-
-  pause() {
-    this.turn = null;
-    cancelAnimationFrame(this.timer);
-    this.timer = null;
-    this.find(".replay").textContent = "▶";
+  play() {
+    const from = (last) => (this.place == null || this.place >= last ? 0 : this.place);
+    this.replay.play(() => this.available && this.load(), from, () => this.film.length, (place) => this.at(place));
   }
 
   leave() {
-    this.pause();
+    this.replay.pause();
     this.place = null;
     this.show(null);
     this.label();

@@ -2,6 +2,7 @@
 
 import { theme, whole } from "./draw.js";
 import { Film } from "./film.js";
+import { Replay } from "./replay.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
@@ -119,16 +120,17 @@ export class Shelf {
     way.innerHTML = WAY;
     Object.assign(this, { way, grid, moved, pictures: [], step: null, steps: [] });
     this.find = (selector) => way.querySelector(selector);
+    this.replay = new Replay(this.find(".replay"));
     this.input = this.find("input");
-    this.input.oninput = () => { this.pause(); this.drag(); };
-    this.find(".replay").onclick = () => (this.timer ? this.pause() : this.play());
+    this.input.oninput = () => { this.replay.pause(); this.drag(); };
+    this.find(".replay").onclick = () => (this.replay.playing ? this.replay.pause() : this.play());
     this.find(".now").onclick = () => this.leave();
     way.onkeydown = (e) => this.key(e);
     grid.onkeydown = (e) => this.key(e);
   }
 
   dispose() {
-    this.pause();
+    this.replay.pause();
     for (const picture of this.pictures) picture.dispose();
   }
 
@@ -188,36 +190,18 @@ export class Shelf {
     if (!by || e.ctrlKey || e.metaKey || e.altKey) return;
     e.preventDefault();
     e.stopPropagation();
-    this.pause();
+    this.replay.pause();
     if (this.steps.length || (await this.load())) this.at(this.place + by);
   }
 
-  async play() {
-    const turn = (this.turn = {});
-    if (!(await this.load()) || this.turn !== turn) return;
-    const n = this.steps.length, speed = Math.max(4, Math.min(30, n / 6)); // pictures a second
-    let place = this.step == null || this.place >= n - 1 ? 0 : this.place, last = null;
-    this.at(place);
-    const tick = (now) => {
-      if (this.turn !== turn) return;
-      place += last == null ? 0 : (speed * (now - last)) / 1000;
-      last = now;
-      if (Math.floor(place) !== this.place) this.at(Math.floor(place));
-      if (place < n - 1) this.timer = requestAnimationFrame(tick); else this.pause();
-    };
-    this.timer = requestAnimationFrame(tick);
-    this.find(".replay").textContent = "❚❚";
-  }
-
-  pause() {
-    this.turn = null;
-    cancelAnimationFrame(this.timer);
-    this.timer = null;
-    this.find(".replay").textContent = "▶";
+  play() {
+    const from = (last) => (this.step == null || this.place >= last ? 0 : this.place);
+    const at = (place) => { if (this.step == null || Math.floor(place) !== this.place) this.at(Math.floor(place)); };
+    this.replay.play(() => this.load(), from, () => this.steps.length, at);
   }
 
   leave() {
-    this.pause();
+    this.replay.pause();
     this.step = null;
     this.steps = [];
     this.input.value = this.input.max;

@@ -15,7 +15,7 @@ export class Stage {
     canvas.addEventListener("pointerdown", (e) => this.down(e));
     canvas.addEventListener("pointermove", (e) => this.move(e));
     canvas.addEventListener("pointerup", () => (this.drag = null));
-    canvas.addEventListener("dblclick", () => { this.view = null; this.draw(); });
+    canvas.addEventListener("dblclick", () => this.look(null));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(canvas);
   }
@@ -24,9 +24,17 @@ export class Stage {
 
   // frame: {extent, modes, real, fake, heat, path}; points as Float32Array of x, y pairs
   update(frame, palette) {
-    if (this.frame && String(this.frame.extent) !== String(frame.extent)) this.view = null;
+    const other = this.frame && String(this.frame.extent) !== String(frame.extent);
     this.frame = frame;
     this.palette = palette;
+    if (other) this.look(null);
+    else this.draw();
+  }
+
+  // From here on this part of the plane; null: all.
+  look(view) {
+    this.view = view;
+    this.onmoved?.();
     this.draw();
   }
 
@@ -225,8 +233,7 @@ export class Stage {
     const factor = Math.exp(Math.max(-0.5, Math.min(0.5, e.deltaY * 0.002)));
     const scale = Math.min(width, height) / (2 * half);
     const wx = x + (px - width / 2) / scale, wy = y - (py - height / 2) / scale;
-    this.view = { x: wx + (x - wx) * factor, y: wy + (y - wy) * factor, half: half * factor };
-    this.draw();
+    this.look({ x: wx + (x - wx) * factor, y: wy + (y - wy) * factor, half: half * factor });
   }
 
   down(e) {
@@ -239,7 +246,6 @@ export class Stage {
     if (!this.drag) return;
     const box = this.canvas.getBoundingClientRect(), { from } = this.drag;
     const scale = Math.min(box.width, box.height) / (2 * from.half);
-    this.view = { x: from.x - (e.clientX - this.drag.x) / scale, y: from.y + (e.clientY - this.drag.y) / scale, half: from.half };
-    this.draw();
+    this.look({ x: from.x - (e.clientX - this.drag.x) / scale, y: from.y + (e.clientY - this.drag.y) / scale, half: from.half });
   }
 }

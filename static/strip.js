@@ -1,7 +1,8 @@
 // Ways through latent space: large pictures that play, and below them the strips of all frames and how far each step goes. The
 // frames come from the server once; playing and dragging happen here.
 
-import { fit, forgetThemes, number, theme, whole } from "./draw.js";
+import { keep, keepView, seen } from "./address.js";
+import { fit, forgetThemes, number, theme, tileOf, whole } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
 import { unpack } from "./wire.js";
@@ -29,12 +30,15 @@ class Player {
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
     this.ways = []; // {box, stage, large, strip, sheet} of each way
-    this.current = 0;
+    this.current = Math.max(0, Math.floor(Number(seen("frame")) || 0));
     this.made = 0; // when the server made what is shown
     this.timer = null;
     this.find(".play").onclick = () => this.toggle();
-    this.find("input").oninput = (e) => { this.current = Number(e.target.value); this.draw(); };
-    this.find("select").onchange = () => this.link();
+    this.find("input").oninput = (e) => { this.current = Number(e.target.value); this.rest(); };
+    this.speed = this.find("select");
+    this.usual = this.speed.value;
+    if ([...this.speed.options].some((option) => option.value === seen("speed"))) this.speed.value = seen("speed");
+    this.speed.onchange = () => { this.link(); this.rest(); };
     this.find("canvas.lengths").onclick = (e) => this.jump(e);
     this.root.onkeydown = (e) => {
       if (e.target.closest("select, input, button, summary, a")) return;
@@ -57,7 +61,9 @@ class Player {
     strip.onclick = (e) => this.jump(e);
     this.find(".ways").append(box);
     this.find(".strips").append(strip);
-    return { box, strip, stage: new Stage(box.querySelector("canvas.points")), large: box.querySelector("canvas.large"), sheet: null };
+    const stage = new Stage(box.querySelector("canvas.points"));
+    keepView(stage, this.ways.length ? "zoom2" : "zoom");
+    return { box, strip, stage, large: box.querySelector("canvas.large"), sheet: null };
   }
 
   drop(way) {
@@ -72,7 +78,7 @@ class Player {
     if (header.made < this.made) return; // overtaken on the way
     this.made = header.made;
     forgetThemes(this.find("canvas.lengths"), ...this.ways.flatMap((way) => [way.stage.canvas, way.strip]));
-    if (this.wanted === header.key) { this.draw(); return; }
+    if (this.wanted === header.key) { this.rest(); return; }
     this.wanted = header.key;
     try {
       const pictures = header.ways.map((_, k) => arrays[`sheet${k}`]).filter(Boolean);
@@ -86,7 +92,6 @@ class Player {
   swap(header, arrays, sheets) {
     while (this.ways.length > header.ways.length) this.drop(this.ways.pop());
     while (this.ways.length < header.ways.length) this.ways.push(this.add());
-    if (!this.header) this.find("select").value = new URLSearchParams(header.query).get("speed") || this.find("select").value;
     Object.assign(this, { header, arrays, current: Math.min(this.current, header.frames - 1) });
     this.find(".ways").classList.toggle("single", header.ways.length === 1);
     this.ways.forEach((way, k) => {
@@ -100,14 +105,14 @@ class Player {
     this.find(".caption").textContent = header.caption;
     this.link();
     Object.assign(this.root.dataset, { key: header.key, frames: header.frames, ways: header.ways.length });
-    this.draw();
+    this.rest();
   }
 
   // What is saved plays at the speed that is chosen here.
   link() {
     if (!this.header) return;
     const query = new URLSearchParams(this.header.query);
-    query.set("speed", this.find("select").value);
+    query.set("speed", this.speed.value);
     for (const link of this.root.querySelectorAll(".save a")) {
       link.href = new URL(`walk/${this.header.run}/${link.dataset.kind}?${query}`, document.baseURI);
       link.download = "";
@@ -118,10 +123,11 @@ class Player {
     if (this.timer) {
       cancelAnimationFrame(this.timer);
       this.timer = null;
+      this.rest();
     } else if (this.header) {
       let last = performance.now(), due = 0;
       const tick = (now) => {
-        due += ((now - last) / 1000) * Number(this.find("select").value);
+        due += ((now - last) / 1000) * Number(this.speed.value);
         last = now;
         const steps = Math.floor(due);
         if (steps) { due -= steps; this.current = (this.current + steps) % this.header.frames; this.draw(); }
@@ -136,6 +142,15 @@ class Player {
     if (!this.header) return;
     const share = e.offsetX / e.currentTarget.clientWidth;
     this.current = Math.max(0, Math.min(this.header.frames - 1, Math.round(share * (this.header.frames - 1))));
+    this.rest();
+  }
+
+  // What stands still is in the address.
+  rest() {
+    if (this.header && !this.timer) {
+      keep("frame", this.current ? String(this.current) : "");
+      keep("speed", this.speed.value === this.usual ? "" : this.speed.value);
+    }
     this.draw();
   }
 
@@ -154,16 +169,11 @@ class Player {
     way.stage.canvas.setAttribute("aria-label", `The sample at ${number(x)}, ${number(y)}`);
   }
 
-  tile(k) {
-    const { size, columns } = this.header, cell = size + 1;
-    return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
-  }
-
   drawImages(way) {
     if (!way.sheet) return;
     const { size, frames } = this.header, { large, strip } = way;
     if (large.width !== size) large.width = large.height = size;
-    large.getContext("2d").drawImage(way.sheet, ...this.tile(this.current), 0, 0, size, size);
+    large.getContext("2d").drawImage(way.sheet, ...tileOf(this.header, this.current), 0, 0, size, size);
     large.setAttribute("aria-label", `Generated image, frame ${this.current + 1} of ${frames}`);
     const n = Math.min(SHOWN, frames), t = theme(strip, this.header.palette);
     strip.width = n * (size + 2);
@@ -171,7 +181,7 @@ class Player {
     const c = strip.getContext("2d");
     for (let i = 0; i < n; i++) {
       const k = Math.round((i * (frames - 1)) / Math.max(1, n - 1));
-      c.drawImage(way.sheet, ...this.tile(k), i * (size + 2) + 1, 1, size, size);
+      c.drawImage(way.sheet, ...tileOf(this.header, k), i * (size + 2) + 1, 1, size, size);
     }
     const at = Math.round((this.current / Math.max(1, frames - 1)) * (n - 1));
     c.strokeStyle = t.accent;

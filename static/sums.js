@@ -1,7 +1,7 @@
 // Arithmetic with samples: a grid to choose from, the means of the three sets, and A − B + C. Clicks ask the feed; the page hears of
 // them a little later.
 
-import { forgetThemes, whole } from "./draw.js";
+import { forgetThemes, tileOf, whole } from "./draw.js";
 import { views } from "./feed.js";
 import { Talk } from "./talk.js";
 import { unpack } from "./wire.js";
@@ -128,15 +128,10 @@ class Sums {
     this.cells[this.at].button.focus();
   }
 
-  tile(k) {
-    const { size, columns } = this.header, cell = size + 1;
-    return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
-  }
-
   copy(canvas, k) {
     const { size } = this.header;
     if (canvas.width !== size) canvas.width = canvas.height = size;
-    canvas.getContext("2d").drawImage(this.sheet, ...this.tile(k), 0, 0, size, size);
+    canvas.getContext("2d").drawImage(this.sheet, ...tileOf(this.header, k), 0, 0, size, size);
   }
 
   draw() {

@@ -1,7 +1,8 @@
 // A table of images with a heading for each row and column, and the one that is pointed at, large. Headings are words, and
 // images where the message brings them.
 
-import { fit, forgetThemes, theme } from "./draw.js";
+import { keep, numbers, seen } from "./address.js";
+import { fit, forgetThemes, theme, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { unpack } from "./wire.js";
 
@@ -23,7 +24,7 @@ class Table {
     host.innerHTML = HTML;
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
-    Object.assign(this, { cells: this.find(".cells"), large: this.find(".large"), at: [0, 0], made: 0, sheets: {} });
+    Object.assign(this, { cells: this.find(".cells"), large: this.find(".large"), at: numbers(seen("cell"), 2) || [0, 0], made: 0, sheets: {} });
     this.cells.onpointerdown = (e) => { this.cells.setPointerCapture(e.pointerId); this.move(e); };
     this.cells.onpointermove = (e) => this.move(e);
     this.cells.onkeydown = (e) => {
@@ -85,13 +86,10 @@ class Table {
   }
 
   go(at) {
-    this.at = [Math.max(0, Math.min(this.header.columns - 1, at[0])), Math.max(0, Math.min(this.header.rows - 1, at[1]))];
+    const { columns, rows } = this.header;
+    this.at = [columns, rows].map((count, k) => Math.max(0, Math.min(count - 1, Math.floor(at[k]))));
+    keep("cell", this.at.some(Boolean) ? this.at.join(",") : "");
     this.draw();
-  }
-
-  tile(k, columns) {
-    const { size } = this.header, cell = size + 1;
-    return [1 + (k % columns) * cell, 1 + Math.floor(k / columns) * cell, size, size];
   }
 
   draw() {
@@ -99,7 +97,7 @@ class Table {
     const { context: c, width, height } = fit(this.cells), t = theme(this.cells, this.header.palette), layout = this.layout(width, height);
     const { columns, rows, size, words } = this.header, { sheet, left, above } = this.sheets, { side, x, y } = layout, [i, j] = this.at;
     c.imageSmoothingEnabled = size > side;
-    const put = (picture, k, over, px, py) => c.drawImage(picture, ...this.tile(k, over), px + 0.5, py + 0.5, side - 1, side - 1);
+    const put = (picture, k, over, px, py) => c.drawImage(picture, ...tileOf({ size, columns: over }, k), px + 0.5, py + 0.5, side - 1, side - 1);
     for (let k = 0; k < rows * columns; k++) put(sheet, k, columns, x + (k % columns) * side, y + Math.floor(k / columns) * side);
     for (let k = 0; left && k < rows; k++) put(left, k, rows, layout.left, y + k * side);
     for (let k = 0; above && k < columns; k++) put(above, k, columns, x + k * side, layout.top);
@@ -108,7 +106,7 @@ class Table {
     c.strokeRect(x + i * side + 1, y + j * side + 1, side - 2, side - 2);
     const k = j * columns + i;
     if (this.large.width !== size) this.large.width = this.large.height = size;
-    this.large.getContext("2d").drawImage(sheet, ...this.tile(k, columns), 0, 0, size, size);
+    this.large.getContext("2d").drawImage(sheet, ...tileOf({ size, columns }, k), 0, 0, size, size);
     this.find(".where").textContent = words[k];
     this.large.setAttribute("aria-label", `Generated image. ${words[k]}`);
     this.cells.setAttribute("aria-label", `Table of ${rows} by ${columns} images. ${words[k]}`);

@@ -18,8 +18,9 @@ from gan_core.members import STATS
 from gan_core.metrics import SCORES
 from gan_core.pixelcnn import Likelihood
 from gan_core.reading import TRAIN
+from gan_core.schema import metric_series
 from gan_core.standings import floors_of, measures, settings
-from gan_core.store import SECONDS, Run, metric_series
+from gan_core.store import SECONDS, Run
 from ui import live, readings
 from ui.latent.choice import Field, real, word
 from ui.palette import DASHES, PALETTE, RUNS, STATUS

@@ -26,6 +26,8 @@ from ui.latent.choice import read
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LAYOUTS = ("wide", "compact")
+EXPLORERS = 2  # answers about latent spaces that are computed at once: each may take some hundred MiB
+PATIENCE = 20.0  # seconds that one waits for its turn
 MOST_DIGITS = 12  # of a step
 
 
@@ -96,6 +98,18 @@ class Shared:
 
 
 _SHARED = Shared()
+_exploring = threading.BoundedSemaphore(EXPLORERS)
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """One of a few at once."""
+    if not _exploring.acquire(timeout=PATIENCE):
+        raise HTTPException(503, "Too many others look into latent spaces at the moment. Try again.", _HEADERS)
+    try:
+        yield
+    finally:
+        _exploring.release()
 
 
 def _message(runner: Runner, runs: list[Run], layout: str) -> bytes:
@@ -172,7 +186,7 @@ def movie_file(request: Request) -> Response:
 
 def explore_feed(request: Request) -> Response:
     """What a tool of the latent page answers to what the address asks about a run."""
-    with _told():
+    with _in_turn(), _told():
         runner, (run,) = _runs(request)
         ask = tools.asked(runner.store, run, request.query_params)
         made = tools.message(ask, ask.values["tool"])
@@ -182,7 +196,7 @@ def explore_feed(request: Request) -> Response:
 def walk_file(request: Request) -> Response:
     """A way through latent space as a file."""
     kind = request.path_params["kind"]
-    with _told():
+    with _in_turn(), _told():
         runner, (run,) = _runs(request)
         made = walk.exported(tools.asked(runner.store, run, request.query_params), kind)
         name = f'attachment; filename="{run.id}-walk.{movie.KINDS[kind].ending}"'

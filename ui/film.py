@@ -9,7 +9,8 @@ import numpy as np
 from gan_core import RunError, RunStore
 from gan_core.frames import pack, real_frame, unpack
 from gan_core.reading import at_steps
-from gan_core.store import Run, metric_series
+from gan_core.schema import metric_series
+from gan_core.store import Run
 from ui import live, movie, readings, verdict
 from ui.series import CACHE
 

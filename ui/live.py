@@ -20,7 +20,8 @@ from gan_core.frames import COLUMNS, pack, real_frame, with_data
 from gan_core.members import STATS
 from gan_core.pace import MET, in_words
 from gan_core.pixelcnn import Likelihood
-from gan_core.store import Run, metric_series
+from gan_core.schema import metric_series
+from gan_core.store import Run
 from ui import readings, verdict
 from ui.palette import PALETTE, STATUS
 from ui.series import CACHE, thin

@@ -16,7 +16,8 @@ from gan_core.draws import seeded
 from gan_core.frames import extent, pack, quantised_points, unpack
 from gan_core.lab import Rate, effect, rate
 from gan_core.metrics import shares
-from gan_core.store import Run, metric_series
+from gan_core.schema import metric_series
+from gan_core.store import Run
 from ui import live, pairing
 from ui.choice import Choice, choose, is_of, pair_label
 from ui.palette import PALETTE, STATUS

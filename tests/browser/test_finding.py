@@ -130,6 +130,7 @@ def test_a_drawing_is_found_and_outlasts_a_look_at_another_tool(opened):
     expect(page.get_by_role("img", name="Looked for")).to_be_visible()
     begin(page)
     expect(page.locator(".find")).to_have_attribute("data-state", "done")
+    link = page.url
     page.get_by_role("radio", name="Walk").click()
     expect(page.locator(".player")).to_be_visible()
     page.get_by_role("radio", name="Find").click()
@@ -140,6 +141,11 @@ def test_a_drawing_is_found_and_outlasts_a_look_at_another_tool(opened):
     expect(button(page, "Find")).to_be_disabled()
     button(page, "Undo").click()
     expect(page.get_by_role("img", name="Looked for")).to_be_visible()
+    assert {"drawing=", "sought="} <= {part.partition("=")[0] + "=" for part in link.partition("?")[2].split("&")}
+    page.goto("about:blank")
+    page.goto(link)  # what was drawn is kept with the run, and what was found is found again
+    expect(paper).not_to_have_attribute("data-drawn", "0")
+    expect(page.locator(".find")).to_have_attribute("data-state", "done")
 
 
 def test_a_point_is_found(opened):

@@ -61,6 +61,34 @@ def test_the_colour_is_chosen_and_in_the_address(opened):
     assert page.locator("canvas.noise").evaluate("(canvas) => canvas.toDataURL()") != painted
 
 
+def test_the_mark_and_both_views_come_back(opened):
+    page = opened(POINTS, "&tool=noise")
+    sheet, noise, data = (page.locator(name) for name in (".sheet", "canvas.noise", "canvas.data"))
+    point(page, "noise", 0.3, 0.4)
+    page.mouse.wheel(0, -300)
+    until(lambda: noise.get_attribute("data-zoom") != "1.000")
+    point(page, "data", 0.5, 0.5)
+    page.mouse.wheel(0, 200)
+    until(lambda: data.get_attribute("data-zoom") != "1.000")
+
+    def stands() -> list[str]:
+        return [sheet.get_attribute("data-place"), noise.get_attribute("data-zoom"), data.get_attribute("data-zoom")]
+
+    before = stands()
+    until(lambda: all(name in page.url for name in ("mark=", "zoom=", "zoom2=")))
+    page.reload()
+    expect(sheet).to_have_attribute("data-place", before[0])
+    assert stands() == before
+
+
+def test_of_much_noise_two_directions_are_shown_or_two_of_its_numbers(opened):
+    page = opened(POINTS.but(latent_dim=6), "&tool=noise")
+    expect(page.locator(".where")).to_contain_text("Component 1 at")
+    expect(page.locator(".told")).to_contain_text("in the 4 other directions stays as in seed 0")
+    page.get_by_role("radio", name="Two numbers", exact=True).click()
+    expect(page.locator(".where")).to_contain_text("Noise 0 at")
+
+
 def test_islands_are_a_sentence(opened):
     page = opened(POINTS.but(latent="mixture"), "&tool=noise")
     expect(page.get_by_text("noise in islands")).to_be_visible()

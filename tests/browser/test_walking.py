@@ -102,6 +102,47 @@ def test_what_is_on_the_screen_is_in_the_address_and_comes_back(digits):
     assert drawn(page) == shown
 
 
+def asked(page: Page) -> dict[str, str]:
+    """What the address says."""
+    return page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+
+
+def test_the_frame_and_the_speed_of_a_walk_come_back(digits):
+    page = digits()
+    player = page.locator(".player")
+    page.get_by_label("Frame", exact=True).fill("7")
+    player.get_by_label("Speed").select_option("30")
+    until(lambda: (asked(page).get("frame"), asked(page).get("speed")) == ("7", "30"))
+    choose(page, "Straight")  # a run of the page, which leaves alone what it does not know
+    until(lambda: asked(page).get("way") == "lerp")
+    assert (asked(page)["frame"], asked(page)["speed"]) == ("7", "30")
+    page.reload()
+    expect(player).to_have_attribute("data-frame", "7")
+    expect(player.get_by_label("Speed")).to_have_value("30")
+    choose(page, "Plane")
+    until(lambda: asked(page).get("tool") == "plane")
+    until(lambda: {"frame", "speed"}.isdisjoint(asked(page)))
+
+
+def test_where_the_pointer_rested_on_a_plane_comes_back(digits):
+    page = digits("&tool=plane&cells=8&cell=1,2")
+    plane = page.locator(".plane")
+    expect(plane).to_have_attribute("data-cell", "17")
+    page.locator("canvas.map").focus()
+    page.keyboard.press("ArrowDown")
+    until(lambda: asked(page).get("cell") == "1,3")
+    shown = drawn(page)
+    page.reload()
+    expect(plane).to_have_attribute("data-cell", "25")
+    assert drawn(page) == shown
+
+
+@pytest.mark.parametrize("nonsense", ["cell=x", "cell=1,2,3", "cell=99,-5", "cell=1e99,1"])
+def test_nonsense_where_the_pointer_rests_is_left_out(digits, nonsense):
+    page = digits(f"&tool=plane&cells=8&{nonsense}")
+    expect(page.locator(".where")).to_contain_text("Column")
+
+
 def test_nonsense_in_the_address_and_in_a_field_is_a_sentence(digits):
     page = digits("&a=what&cells=1000")
     expect(page.locator(".player")).to_be_visible()

@@ -209,6 +209,26 @@ def test_a_forks_parent_is_text(taken, store, bundle):
     assert store.events(run)[-1]["parent"] == "20200101-000000-abcdef"
 
 
+def test_what_was_said_about_a_run_comes_back(tmp_path, store):
+    other, run = _trained(tmp_path / "other", GANConfig(**TINY, steps=2))
+    other.describe(run, note="First try.\nIt collapsed.", tags=["ring", "for Anna"])
+    taken = store.get(import_(store, export(other, run, tmp_path / "a.ganrun")))
+    assert (taken.note, taken.tags) == ("First try.\nIt collapsed.", ("ring", "for Anna"))
+
+
+@pytest.mark.parametrize(
+    "said", [{"note": "a\u202eb"}, {"note": "x" * 2001}, {"tags": ["a,b"]}, {"tags": [""]}, {"tags": ["x"] * 13}], ids=str
+)
+def test_what_a_stranger_says_about_a_run_is_checked_as_on_the_page(taken, store, bundle, said):
+    with pytest.raises(RunError, match="cannot be imported"):
+        taken(_changed(bundle, r"run\.json", lambda v: v.update(said)))
+    assert _empty(store)
+
+
+def test_a_run_without_notes_is_as_older_versions_know_it(bundle):
+    assert {"note", "tags"}.isdisjoint(json.loads(apart(bundle)["run.json"]))
+
+
 def test_a_live_run_is_stopped_in_its_bundle(tmp_path, store, runner, paused):
     copy = import_(RunStore(tmp_path / "copies"), export(store, paused, tmp_path / "x"))
     assert RunStore(tmp_path / "copies").get(copy).status == "stopped"

@@ -233,6 +233,19 @@ def test_resume_equals_an_unbroken_run(call, stopped, folder):
     assert found.equal(expected)
 
 
+def test_resume_with_a_change_goes_on_with_it(call, stopped, folder):
+    assert call("resume", stopped, "--set", "lr_g=0.25")[0] == 0
+    assert RunStore(folder).get(stopped).config.lr_g == 0.25
+
+
+def test_resume_with_a_change_that_cannot_be_made_is_refused(call, stopped, folder):
+    code, _, errors = call("resume", stopped, "--set", "width=16")
+    assert code == 1
+    assert "width" in errors
+    assert _one_line(errors)
+    assert RunStore(folder).get(stopped).status == "stopped"
+
+
 def test_resume_of_a_finished_run_is_refused(call, train):
     code, _, errors = call("resume", train())
     assert code == 1

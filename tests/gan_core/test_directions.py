@@ -8,9 +8,9 @@ import torch
 from sklearn.decomposition import PCA
 
 from gan_core import NETWORKS, ConfigError, RunError, Trainer
-from gan_core.directions import DIRECTIONS, SAMPLES, find
+from gan_core.directions import DIRECTIONS, MANY, SAMPLES, find
 from gan_core.explorer import Explorer
-from gan_core.latent import upright
+from gan_core.latent import pca, upright
 from gan_core.layers import Normed
 
 SPACES = [(name, space) for name, n in NETWORKS.items() if n.adversarial for space in ("z", *(["w"] if name == "style" else []))]
@@ -104,7 +104,7 @@ def test_an_entry_says_what_it_is(kind):
 
 def test_components_of_activations_agree_with_scikit_learn_and_least_squares(explored):
     explorer = explored("mlp", depth=2)
-    z = explorer.sample(SAMPLES)
+    z = explorer.sample(MANY)
     x = explorer.activations(z, layer=1).double().numpy()
     coordinates = PCA(3, svd_solver="full").fit_transform(x)
     changes = np.linalg.lstsq(coordinates, (z - z.mean(0)).double().numpy(), rcond=None)[0]
@@ -112,9 +112,19 @@ def test_components_of_activations_agree_with_scikit_learn_and_least_squares(exp
     np.testing.assert_allclose(find(explorer, "activations", count=3, layer=1).vectors, expected, atol=1e-4)
 
 
+def test_of_a_wide_layer_fewer_samples_are_looked_at(explored, monkeypatch):
+    """An eigenproblem of thousands of samples would take minutes."""
+    looked_at = []
+    monkeypatch.setattr("gan_core.directions.SMALL", 64)
+    monkeypatch.setattr("gan_core.directions.pca", lambda x, k: looked_at.append(x.shape) or pca(x, k))
+    find(explored("mlp", width=80), "activations", count=3)
+    find(explored("mlp", width=60), "activations", count=3)
+    assert looked_at == [(SAMPLES, 80), (MANY, 60)]
+
+
 def test_components_of_w_agree_with_scikit_learn(explored):
     explorer = explored("style")
-    other = PCA(3, svd_solver="full").fit(explorer.sample(SAMPLES, "w").double().numpy())
+    other = PCA(3, svd_solver="full").fit(explorer.sample(MANY, "w").double().numpy())
     found = find(explorer, "activations", "w", count=3)
     np.testing.assert_allclose(found.vectors, upright(torch.from_numpy(other.components_)), atol=1e-4)
     np.testing.assert_allclose(found.shares, other.explained_variance_ratio_, rtol=1e-4)
@@ -210,7 +220,7 @@ def test_samples_are_looked_at_by_the_classifier_once_it_is_taught(tiny, explore
 def test_the_class_beside_z_is_no_component(explored):
     """The first layer of a conditional generator, with what differs between classes taken out, is moved by z alone."""
     explorer = explored("dcgan", conditional="concat")
-    plain = explorer.activations(explorer.sample(SAMPLES), labels=torch.zeros(SAMPLES, dtype=torch.int64))
+    plain = explorer.activations(explorer.sample(MANY), labels=torch.zeros(MANY, dtype=torch.int64))
     other = PCA(3, svd_solver="full").fit(plain.double().numpy())
     found = find(explorer, "activations", count=3)
     np.testing.assert_allclose(found.shares, other.explained_variance_ratio_, rtol=0.05)

@@ -10,9 +10,10 @@ from scipy.stats import chi2, norm
 
 from gan_core import NETWORKS, RunError, Trainer
 from gan_core.conditions import CONDITIONS
-from gan_core.draws import seeded
+from gan_core.draws import Once, seeded
 from gan_core.explorer import LATTICE, STARTS, Explorer
 from gan_core.latent import path, plane
+from gan_core.latents import LATENTS
 
 ADVERSARIAL = [name for name, network in NETWORKS.items() if network.adversarial]
 LIFT = 20.0  # of the inputs of a LeakyReLU that should stay above 0
@@ -141,13 +142,12 @@ def _look_at_everything(explorer):
         latents = explorer.sample(5, space)
         explorer.images(latents, space, truncation=0.7)
         explorer.activations(latents, space)
-        explorer.invert(explorer.images(z)[0], space, starts=2, steps=2, features=1.0)
+        explorer.invert(explorer.images(z)[0], space, starts=2, steps=2)
     explorer.plane(plane(z, 3))
     if not NETWORKS[explorer.config.network].discrete:
         explorer.path_length(pairs=4)
     if len(explorer.shape) == 1:
         explorer.noise_plane(3)
-        explorer.density((0, 0, 1), 4, 10)
 
 
 @pytest.mark.parametrize("network", ADVERSARIAL)
@@ -387,6 +387,14 @@ def test_a_plane_that_is_too_large_is_refused(opened):
         opened()[1].plane(torch.zeros(2, LATTICE + 1, 4))
 
 
+def test_a_plane_of_large_images_has_fewer_points(opened, monkeypatch):
+    monkeypatch.setattr("gan_core.explorer.PLANE_NUMBERS", 10 * 64)  # ten images of 8 x 8
+    explorer = opened("dcgan")[1]
+    assert explorer.most_cells == 3
+    with pytest.raises(RunError, match="at most 3 points"):
+        explorer.plane(torch.zeros(2, 4, 4))
+
+
 # Path length and layers
 
 
@@ -529,28 +537,48 @@ def test_islands_have_no_one_slice(opened, latent):
         opened(latent=latent, latent_modes=2)[1].noise_plane(4)
 
 
-@pytest.mark.parametrize("look", ["noise_plane", "density"])
-def test_images_have_no_plane_to_lie_in(opened, look):
+def test_images_have_no_plane_to_lie_in(opened):
     with pytest.raises(RunError, match="points"):
-        getattr(opened("dcgan")[1], look)(*([(0, 0, 1)] if look == "density" else []))
+        opened("dcgan")[1].noise_plane()
 
 
-def test_the_density_of_a_normal_law_is_its_own(linear):
-    """Within five standard errors of a count, in the squares where 20 points or more are expected."""
-    n, bins, half = 50_000, 16, 4.0
-    found = linear([[1.0, 0.0], [0.0, 1.0]]).density((1, 2, half), bins, n)
-    edges = np.linspace(-half, half, bins + 1)
-    share = np.diff(norm.cdf(edges))
-    area = (2 * half / bins) ** 2
-    expected, counts = np.outer(share, share), found.numpy() * area * n
-    often = expected * n >= 20
-    assert (np.abs(counts - expected * n)[often] < 5 * np.sqrt(expected * n)[often]).all()
+def test_a_noise_plane_along_directions_of_a_linear_generator(linear):
+    """Along its two columns' sum and difference: the same determinant, times that of the rotation, which is -1."""
+    directions = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
+    found = linear([[2.0, 0.0], [0.0, 3.0]]).noise_plane(4, directions)
+    torch.testing.assert_close(found.determinant, torch.full((4, 4), -6.0))
+    unit = directions / math.sqrt(2)
+    torch.testing.assert_close(found.latents, found.noise @ unit)
+    torch.testing.assert_close(
+        found.points - found.points[0, 0], (found.latents - found.latents[0, 0]) * torch.tensor([2.0, 3.0])
+    )
 
 
-def test_rows_of_the_density_go_upwards(linear):
-    """All points above and left of the centre of the square."""
-    found = linear([[0.01, 0.0], [0.0, 0.01]]).density((2, 1, 2), 2, 100)
-    assert (found > 0).tolist() == [[False, False], [True, False]]
+def test_a_noise_plane_along_directions_leaves_what_stands_at_right_angles_as_it_is(opened):
+    _, explorer = opened()
+    directions = torch.tensor([[1.0, 2.0, 0.0, -1.0], [1.0, 2.0, 3.0, 0.0]])
+    held, moved = explorer.draw([5])[0], explorer.noise_plane(4, directions, seed=5).latents.flatten(0, 1)
+    for other in torch.linalg.qr(directions.mT, mode="complete").Q.mT[2:]:
+        torch.testing.assert_close(moved @ other, (held @ other).expand(16))
+
+
+def test_directions_that_make_no_plane_are_refused(opened):
+    with pytest.raises(RunError, match="no plane"):
+        opened()[1].noise_plane(4, torch.tensor([[1.0, 0, 0, 0], [-2.0, 0, 0, 0]]))
+
+
+def test_noise_that_is_not_round_has_no_plane_along_directions(opened):
+    with pytest.raises(RunError, match="its own numbers only"):
+        opened(latent="uniform")[1].noise_plane(4, torch.eye(4)[:2])
+
+
+@pytest.mark.parametrize("name", [name for name, entry in LATENTS.items() if entry.round])
+def test_round_noise_varies_alike_along_any_direction(name):
+    z = LATENTS[name].draw(Once(seeded(0, "test")), 20_000, 3, 1)
+    along = z @ torch.tensor([1.0, -2.0, 2.0]) / 3
+    share = torch.linspace(0.1, 0.9, 9).double()
+    expected = LATENTS[name].quantile(share)
+    assert (along.double().quantile(share) - expected).abs().max() < 0.05
 
 
 # Inversion
@@ -594,24 +622,6 @@ def test_a_point_is_found_again(opened):
     _, explorer = opened(depth=2, width=16)
     target = explorer.images(explorer.draw([50]))[0]
     assert explorer.invert(target).error < 1e-6
-
-
-def test_with_features_the_discriminator_sees_less_difference(trained_digits):
-    explorer = Explorer(trained_digits)
-    target, body = trained_digits.data.x[3], trained_digits.member(0)[0].discriminator.body
-
-    def apart(weight):
-        made = explorer.invert(target, starts=4, features=weight).reconstruction
-        return float((body(made[None, None]) - body(target[None, None])).detach().square().mean())
-
-    assert apart(10.0) < apart(0.0)
-
-
-@pytest.mark.parametrize("changes", [{"pack": 2}, {"pack": 2, "conditional": "concat"}, {"conditional": "embedding"}], ids=str)
-def test_features_are_compared_with_any_discriminator(opened, changes):
-    _, explorer = opened("dcgan", **changes)
-    found = explorer.invert(explorer.images(explorer.draw([0]))[0], starts=2, steps=2, features=1.0)
-    assert math.isfinite(found.error)
 
 
 def test_a_search_that_stays_where_noise_lies_finds_noise_of_its_length(opened):

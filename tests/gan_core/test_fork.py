@@ -8,7 +8,7 @@ from gan_core import ConfigError, RunError, Trainer
 from gan_core.film import FRAMES
 from gan_core.frames import unpack
 from gan_core.maps import Axis, MapSpec
-from gan_core.store import metric_series
+from gan_core.schema import metric_series
 
 ENOUGH = 30.0
 

@@ -25,10 +25,10 @@ LEVELS = [
         "vision",
         "script_text",
     },
-    {"files", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style"},
+    {"files", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style", "schema"},
     {"points", "images", "album", "discrete"},
     {"data", "networks", "uploads", "shelf"},
-    {"features"},
+    {"features", "keepsakes"},
     {"metrics", "rules"},
     {"config"},
     {

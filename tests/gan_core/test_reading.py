@@ -8,7 +8,8 @@ from gan_core.members import STATS
 from gan_core.metrics import TALLIES, chosen, floors, is_judged, samples_for, shares
 from gan_core.reading import broken_term, history, kinds_of, read_history
 from gan_core.runner import Runner
-from gan_core.store import RunStore, metric_series
+from gan_core.schema import metric_series
+from gan_core.store import RunStore
 
 RING = load("ring8")
 DIGITS = load("digits")

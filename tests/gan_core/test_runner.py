@@ -12,7 +12,8 @@ from gan_core.data import load
 from gan_core.members import STATS
 from gan_core.metrics import chosen
 from gan_core.runner import COMMANDS, KEPT
-from gan_core.store import ENDED, LIVE, metric_series
+from gan_core.schema import metric_series
+from gan_core.store import ENDED, LIVE
 
 ENOUGH = 30.0  # seconds for a tiny run to end
 

@@ -4,8 +4,8 @@ import pytest
 from gan_core import Runner, RunStore, features
 from gan_core.data import load
 from gan_core.metrics import TALLIES, chosen
+from gan_core.schema import metric_series
 from gan_core.session import COUNTED_MODES, Pacer
-from gan_core.store import metric_series
 
 
 def test_a_pacer_is_due_at_once():

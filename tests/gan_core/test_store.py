@@ -7,18 +7,9 @@ import pytest
 import torch
 
 from gan_core import GANConfig, RunError, RunStore
-from gan_core.store import (
-    ENDED,
-    KEPT_CHECKPOINTS,
-    KEPT_DIRECTIONS,
-    LIVE,
-    NAME_LENGTH,
-    RESUMABLE,
-    SCHEMA,
-    default_name,
-    metric_series,
-    runs_folder,
-)
+from gan_core.keepsakes import KEPT_DIRECTIONS, KEPT_PICTURES, NAME_LENGTH
+from gan_core.schema import SCHEMA, metric_series
+from gan_core.store import ENDED, KEPT_CHECKPOINTS, LIVE, RESUMABLE, default_name, runs_folder
 
 
 def _state(step):
@@ -493,6 +484,7 @@ def test_a_deleted_run_leaves_no_rows(store, run):
     store.add_command(run, "stop")
     store.save_checkpoint(run, _state(1))
     store.put_direction(run, "smile", "z", UNIT, 1.0)
+    store.put_picture(run, np.ones((1, 2, 2)))
     store.delete(run)
     with sqlite3.connect(store.folder / "runs.db") as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -727,13 +719,49 @@ def test_no_more_directions_are_kept_than_allowed(store, run):
         store.put_direction(run, "one more", "z", UNIT, 1.0)
 
 
+def test_a_picture_comes_back_by_its_key(store, run):
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    assert store.picture(run, store.put_picture(run, pixels)).tolist() == list(range(12))
+
+
+def test_the_same_picture_has_the_same_key(store, run):
+    one, two, other = (store.put_picture(run, np.full((1, 2, 2), value)) for value in (7, 7, 8))
+    assert one == two != other
+
+
+def test_a_picture_belongs_to_its_run(store, run):
+    key = store.put_picture(run, np.ones((1, 2, 2)))
+    assert store.picture(store.create([GANConfig()]), key) is None
+
+
+def test_of_too_many_pictures_the_oldest_goes(store, run):
+    keys = [store.put_picture(run, np.full((1, 2, 2), value)) for value in range(KEPT_PICTURES + 1)]
+    assert [store.picture(run, key) is not None for key in keys] == [False] + [True] * KEPT_PICTURES
+
+
+def test_a_picture_that_is_too_large_is_refused(store, run):
+    with pytest.raises(RunError, match="too large to keep"):
+        store.put_picture(run, np.zeros((1, 1025, 1024)))
+
+
+def test_a_picture_of_no_run_is_refused(store):
+    with pytest.raises(RunError, match="no run"):
+        store.put_picture("123", np.ones((1, 2, 2)))
+
+
+def test_a_database_of_version_5_takes_pictures(store, run):
+    newer = RunStore(_as_of(store, 5))
+    assert newer.picture(run, newer.put_picture(run, np.ones((1, 2, 2)))) is not None
+
+
 def _as_of(store, version):
-    """The folder of a store, made what version 3 or 4 would have left."""
+    """The folder of a store, made what version 3, 4 or 5 would have left."""
     store.close()
     with sqlite3.connect(store.folder / "runs.db") as db:
+        db.execute("DROP TABLE pictures")
         if version == 3:
             db.execute("DROP TABLE directions")
-        for column in ("note", "tags", "starred", "trashed", "verdict"):
+        for column in ("note", "tags", "starred", "trashed", "verdict") if version < 5 else ():
             db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         db.execute(f"PRAGMA user_version = {version}")
     return store.folder
@@ -897,7 +925,7 @@ def test_an_older_database_takes_directions(old):
 def test_an_older_database_that_cannot_be_brought_up_stays_as_it_was(old, monkeypatch):
     """All of it or nothing."""
     before = _dump(old)
-    monkeypatch.setattr("gan_core.store._TABLES", "NO SQL")
+    monkeypatch.setattr("gan_core.store.TABLES", "NO SQL")
     with pytest.raises(RunError, match="Runs cannot be kept"):
         RunStore(old)
     assert _dump(old) == before

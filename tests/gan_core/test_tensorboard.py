@@ -11,7 +11,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from gan_core import RunError, Runner, RunStore
 from gan_core.colours import COLOURS
 from gan_core.members import STATS
-from gan_core.store import metric_series
+from gan_core.schema import metric_series
 from gan_core.tensorboard import EventFiles, crc32c, image_event, masked, picture, record, scalars_event
 from ui.palette import PALETTE
 

@@ -62,7 +62,7 @@ def linear(explorer: Explorer, matrix: list[list[float]]) -> None:
 def test_a_mirrored_sheet_is_the_right_way_up_as_a_whole(matrix, area):
     explorer = Explorer(Trainer(POINTS))
     linear(explorer, matrix)
-    header, arrays = noise.answer(ask(explorer))
+    header, arrays = noise.answer(ask(explorer, through="numbers"))
     np.testing.assert_allclose(arrays["folding"], area, rtol=1e-5)
     assert header["told"].startswith("Nothing of this slice is turned over")
     np.testing.assert_allclose(arrays["points"], arrays["noise"] @ np.float32(matrix).T, rtol=1e-5)
@@ -72,7 +72,27 @@ def test_a_mirrored_sheet_is_the_right_way_up_as_a_whole(matrix, area):
     ("chosen", "expected"), [((0, 1), (0, 1)), ((3, 3), (3, 2)), ((0, 0), (0, 1)), ((99, 1), (3, 1)), ((99, 99), (3, 2))]
 )
 def test_two_different_numbers_of_the_noise_vary(points, chosen, expected):
-    assert noise.axes(ask(points, across=chosen[0], upwards=chosen[1])) == expected
+    assert noise.numbers(ask(points, across=chosen[0], upwards=chosen[1])) == expected
+
+
+def test_a_slice_along_directions_shows_more_than_one_of_two_numbers():
+    """The points depend on the last two of four numbers only."""
+    explorer = Explorer(Trainer(POINTS))
+    explorer._made = lambda z, told, *rest: z[:, 2:] @ torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+    along = noise.answer(ask(explorer, dirs="features"))[1]["points"]
+    numbers = noise.answer(ask(explorer, through="numbers"))[1]["points"]
+    reach = float(np.abs(noise.answer(ask(explorer))[1]["noise"]).max())
+    assert np.ptp(numbers, axis=(0, 1)).max() == 0
+    np.testing.assert_allclose(np.ptp(along, axis=(0, 1)), [4 * reach, 6 * reach], rtol=0.05)
+
+
+def test_a_generator_that_makes_one_thing_has_its_numbers_shown():
+    explorer = Explorer(Trainer(POINTS))
+    explorer._made = lambda z, told, *rest: 0 * z[:, :2]
+    header, _ = noise.answer(ask(explorer, dirs="features"))
+    assert header["names"] == ["Noise 0", "noise 1"]
+    assert "All samples are the same" in header["told"]
+    assert header["told"].endswith("What the noise is in the 2 other directions stays as in seed 0.")
 
 
 @pytest.mark.parametrize(

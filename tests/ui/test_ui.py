@@ -7,7 +7,7 @@ from PIL import Image, ImageColor
 from gan_core import VERDICTS, GANConfig, RunError, Runner, RunStore
 from gan_core.data import load
 from gan_core.frames import pack, unpack
-from gan_core.store import metric_series
+from gan_core.schema import metric_series
 from ui import film, live, movie, readings
 from ui.palette import PALETTE
 from ui.pictures import thumbnail

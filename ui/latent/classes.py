@@ -114,4 +114,5 @@ CLASSES = Tool(
     answer,
     lacks,
     without=("label", "space"),
+    seen=("cell",),
 )

@@ -15,8 +15,8 @@ from gan_core.directions import DIRECTIONS, SAMPLES, Directions, find
 from gan_core.draws import seeded
 from gan_core.explorer import Explorer
 from gan_core.frames import extent
+from gan_core.keepsakes import NAME_LENGTH
 from gan_core.latent import along
-from gan_core.store import NAME_LENGTH
 from ui import shell
 from ui.latent.choice import Field, Form, place, whole, word
 from ui.latent.spots import is_seed
@@ -50,6 +50,7 @@ KINDS = {  # what `choose_kind` asks for
     "dlayer": whole(0, 0, 99),
     "dseed": whole(0, 0, 10**6),
 }
+PAIR = {"right": whole(0, 0, MOST - 1), "down": whole(1, 0, MOST - 1)}  # what `choose_pair` asks for
 FIELDS = {"a": place(0), **KINDS, "moves": Field("", moves)}
 
 
@@ -154,7 +155,7 @@ def answer(ask: Ask) -> Answer:
         "far": FAR,
         "longest": NAME_LENGTH,
         "removable": directions.kind == KEPT,
-        "caption": _caption(directions, images),
+        "caption": _caption(directions, images) + _left_out(explorer, directions),
     }
     if images:
         where, picture = sheet(samples)
@@ -176,6 +177,16 @@ def _caption(directions: Directions, images: bool) -> str:
     return f"{words} The {COUNT} that were kept last." if most else words
 
 
+def _left_out(explorer: Explorer, directions: Directions) -> str:
+    """That there are more classes than directions, in a sentence."""
+    if directions.kind != "classes":
+        return ""
+    data = explorer.data
+    there = int(data.labels.max()) + 1 if data.centres is None else len(data.centres)
+    shown = len(directions.names)
+    return f" The first {shown} of {there} classes." if shown == MOST < there else ""
+
+
 # What is chosen
 
 
@@ -195,6 +206,22 @@ def choose_kind(form: Form, ask: Ask) -> None:
         form.number("dseed", "Seed of the directions", 0, 10**6, "Another seed draws other directions.")
     for name in missing:
         st.caption(f"Not here: {titles[name]}. {missing[name]}")
+
+
+def choose_pair(form: Form, ask: Ask, ways: tuple[str, str]) -> None:
+    """Two directions, whose fields are `right` and `down`; `ways` says where they lead on a picture."""
+    choose_kind(form, ask)
+    names = dict(enumerate(found(ask).names))
+    form.choose("right", ways[0], names, "What changes from column to column.")
+    others = {k: name for k, name in names.items() if k != pair(ask, len(names))[0]}
+    if others:
+        form.choose("down", ways[1], others, "What changes from row to row.")
+
+
+def pair(ask: Ask, count: int) -> tuple[int, int]:
+    """Which of so many directions are taken: those that were chosen, but never one for both where there are two."""
+    right, down = (min(ask.values[name], count - 1) for name in PAIR)
+    return right, down if down != right else int(right == 0 and count > 1)
 
 
 def controls(form: Form, ask: Ask) -> None:
@@ -247,4 +274,5 @@ DIRECTIONS_TOOL = Tool(
     controls,
     answer,
     events={"moves": take_moves, "keep": keep, "drop": drop},
+    seen=("zoom",),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from gan_core.explorer import Inversion
 from gan_core.frames import extent, pack, png_grid
 from gan_core.latents import LATENTS
 from ui import live, shell
-from ui.latent.choice import Form, real, whole, word
+from ui.latent.choice import Field, Form, real, whole, word
 from ui.latent.searches import SEARCHES, Search
 from ui.latent.spots import written
 from ui.latent.tool import Answer, Ask, Tool
@@ -40,25 +42,38 @@ STATES = {
     "stopped": "Stopped",
     "failed": "Failed",
 }
+
+
+def _hex(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise ValueError(f"“{text[:40]}” is unknown: expected 16 hexadecimal digits.")
+    return text
+
+
+KEY = Field("", _hex)  # of a picture that is kept with the run, or of what was asked
 FIELDS = {
     "target": word("data", ("data", "image", "drawing", "place")),
     "item": whole(0, 0, 10**9),
+    "image": KEY,
+    "drawing": KEY,
     "px": real(0.0, -FAR, FAR),
     "py": real(0.0, -FAR, FAR),
     "starts": word(8, (1, 4, 8, 16, 32)),
     "descent": word(300, (100, 300, 1000)),
     "any": word("no", ("no", "yes")),
     "stay": word("yes", ("yes", "no")),
+    "sought": KEY,  # a search begins by itself where its question is this one: it ends as it ended here
 }
+GONE = "The picture that the link names is not kept here any more. Hand in another one."
 _PAPER = live.mount("paper")
 
 
 @dataclass
 class Finding:
-    """What of this tool no address holds: the tab that searches, and images of its own."""
+    """What of this tool no address holds: the tab that searches, and what was handed in, as it was, for other runs."""
 
     tab: str = field(default_factory=lambda: secrets.token_hex(8))
-    image: tuple[str, bytes] | None = None  # name and content of a file
+    file: tuple[str, bytes] | None = None  # name and content
     problem: str = ""  # of the last file
     files: int = 0
     drawing: bytes = b""  # of a square, grey, row by row
@@ -107,6 +122,14 @@ def controls(form: Form, ask: Ask) -> None:
         words = {"no": "The chosen one", "yes": "Any"}
         form.segments("any", "Class to look in", words, "With any class, the starts are spread over all of them.")
     search = _search(ask)
+    if (
+        search is None
+        and ask.values["sought"]
+        and (wanted := target(ask)) is not None
+        and ask.values["sought"] == _key(ask, wanted)
+    ):
+        _begin(ask)  # a link to what a search found
+        search = _search(ask)
     if search is not None and search.is_live:
         st.button(
             "Stop", icon=":material/stop:", key="find_stop", on_click=search.stop, help="Ends it with what there is so far."
@@ -163,22 +186,25 @@ def _source(ask: Ask) -> str:
 
 def target(ask: Ask) -> Tensor | None:
     """What is looked for, in the shape of a sample; None where it has not been handed in yet."""
-    source, mine, shape = _source(ask), _mine(ask), ask.explorer.shape
+    source, shape = _source(ask), ask.explorer.shape
     if source == "data":
         x = ask.explorer.data.x
         return x[min(ask.values["item"], len(x) - 1)].cpu()
     if source == "place":
         return torch.tensor([ask.values["px"], ask.values["py"]])
-    if source == "image":
-        fitted = _fitted(mine, ask)
-        return None if fitted is None else fitted.pixels
-    if not any(mine.drawing):
-        return None
-    side = round(len(mine.drawing) ** 0.5)
-    pixels = torch.from_numpy(np.frombuffer(mine.drawing, np.uint8).astype(np.float32)).reshape(1, 1, side, side) / 127.5 - 1
-    if side != shape[1]:  # drawn for another run
-        pixels = torch.nn.functional.interpolate(pixels, shape[1:], mode="bilinear", antialias=True)
-    return pixels[0].expand(shape)
+    pixels = _kept(ask, source)
+    return None if pixels is None or not pixels.any() else torch.from_numpy(pixels.astype(np.float32)).reshape(shape) / 127.5 - 1
+
+
+def _kept(ask: Ask, source: str) -> np.ndarray | None:
+    """The bytes (C * H * W,) of the picture that was handed in as an "image" or a "drawing"."""
+    pixels = ask.store.picture(ask.run, ask.values[source]) if ask.values[source] else None
+    return pixels if pixels is not None and len(pixels) == math.prod(ask.explorer.shape) else None
+
+
+def _keep(ask: Ask, source: str, pixels: Tensor) -> None:
+    """A picture (C, H, W) in [-1, 1] is what is looked for. It is kept with the run, so that the address can name it."""
+    ask.values[source] = ask.store.put_picture(ask.run, ((pixels + 1) * 127.5).round().clamp(0, 255).byte().numpy())
 
 
 @lru_cache(maxsize=4)
@@ -186,15 +212,17 @@ def _fit(content: bytes, size: int, channels: int) -> Fitted:
     return fit_image(content, size, channels)
 
 
-def _fitted(mine: Finding, ask: Ask) -> Fitted | None:
-    if mine.image is None:
-        return None
-    channels, size, _ = ask.explorer.shape
-    return _fit(mine.image[1], size, channels)  # it has been read once already
+def drawn(ask: Ask, drawing: bytes) -> Tensor:
+    """A drawing in the shape of a sample."""
+    shape, side = ask.explorer.shape, round(len(drawing) ** 0.5)
+    pixels = torch.from_numpy(np.frombuffer(drawing, np.uint8).astype(np.float32)).reshape(1, 1, side, side) / 127.5 - 1
+    if side != shape[1]:  # drawn for another run
+        pixels = torch.nn.functional.interpolate(pixels, shape[1:], mode="bilinear", antialias=True)
+    return pixels[0].expand(shape)
 
 
 def _upload(mine: Finding, ask: Ask) -> None:
-    key = f"find_file_{mine.files}"
+    key, (channels, size, _) = f"find_file_{mine.files}", ask.explorer.shape
     st.file_uploader(
         "An image",
         type=[ending.removeprefix(".") for ending in sorted(ENDINGS)],
@@ -202,12 +230,18 @@ def _upload(mine: Finding, ask: Ask) -> None:
         key=key,
         on_change=_handed_in,
         args=(mine, ask, key),
-        help="Its middle square is scaled to the size of the generator's images. It stays in this tab.",
+        help="Its middle square is scaled to the size of the generator's images. That small copy is kept with the run, so that a "
+        "link to this page shows it.",
     )
+    if mine.file and _kept(ask, "image") is None:  # another run's
+        _keep(ask, "image", _fit(mine.file[1], size, channels).pixels)
     if mine.problem:
         st.error(f":small[{shell.plain(mine.problem)}]")  # the form is narrow
-    elif fitted := _fitted(mine, ask):
-        st.caption(shell.plain(f"{mine.image[0]}: {' '.join(fitted.notes) or 'taken as it is.'}"))
+    elif mine.file:
+        notes = _fit(mine.file[1], size, channels).notes
+        st.caption(shell.plain(f"{mine.file[0]}: {' '.join(notes) or 'taken as it is.'}"))
+    elif ask.values["image"] and _kept(ask, "image") is None:
+        st.caption(GONE)
 
 
 def _handed_in(mine: Finding, ask: Ask, key: str) -> None:
@@ -217,33 +251,46 @@ def _handed_in(mine: Finding, ask: Ask, key: str) -> None:
         return
     mine.files += 1  # a new, empty place: the file is read
     channels, size, _ = ask.explorer.shape
+    mine.file, mine.problem, ask.values["image"] = None, "", ""
     try:
-        _fit(file.getvalue(), size, channels)
+        fitted = _fit(file.getvalue(), size, channels)
     except DataError as error:
-        mine.image, mine.problem = None, f"{file.name}: {error}"
+        mine.problem = f"{file.name}: {error}"
         return
-    mine.image, mine.problem = (file.name, file.getvalue()), ""
+    mine.file = file.name, file.getvalue()
+    with shell.attempt():
+        _keep(ask, "image", fitted.pixels)
 
 
 def _draw(mine: Finding, ask: Ask) -> None:
-    size = ask.explorer.shape[1]
-    pixels = np.frombuffer(mine.drawing, np.uint8) if len(mine.drawing) == size * size else np.zeros(size * size, np.uint8)
+    channels, size, _ = ask.explorer.shape
+    if any(mine.drawing) and _kept(ask, "drawing") is None:  # another run's
+        _keep(ask, "drawing", drawn(ask, mine.drawing))
+    pixels = _kept(ask, "drawing")
+    if pixels is None and ask.values["drawing"]:
+        st.caption(GONE)
+    grey = np.zeros(size * size, np.uint8) if pixels is None else pixels[: size * size]
     _PAPER(
-        data=pack({"size": size, "palette": PALETTE}, {"pixels": pixels}),
+        data=pack({"size": size, "palette": PALETTE}, {"pixels": grey}),
         key=f"find_paper_{size}",
-        on_drawn_change=lambda: _drawn(mine, size),
+        on_drawn_change=lambda: _take_drawing(mine, ask),
     )
 
 
-def _drawn(mine: Finding, size: int) -> None:
+def _take_drawing(mine: Finding, ask: Ask) -> None:
     """Take over a drawing that has just arrived: base64 of its values, row by row."""
+    size = ask.explorer.shape[1]
     text = getattr(st.session_state.get(f"find_paper_{size}"), "drawn", None)
     try:
         content = base64.b64decode(text, validate=True)
     except (TypeError, ValueError):
         return
-    if len(content) == size * size:
-        mine.drawing = content
+    if len(content) != size * size:
+        return
+    mine.drawing, ask.values["drawing"] = content, ""
+    if any(content):
+        with shell.attempt():
+            _keep(ask, "drawing", drawn(ask, content))
 
 
 # The search
@@ -261,6 +308,12 @@ def _key(ask: Ask, wanted: Tensor) -> str:
 def _search(ask: Ask) -> Search | None:
     wanted = target(ask)
     return SEARCHES.get(_mine(ask).tab, "" if wanted is None else _key(ask, wanted))
+
+
+def _was_sought(ask: Ask) -> bool:
+    """Whether the address says that this has been searched for."""
+    wanted = target(ask)
+    return wanted is not None and ask.values["sought"] == _key(ask, wanted)
 
 
 def _begin(ask: Ask) -> None:
@@ -284,6 +337,7 @@ def _begin(ask: Ask) -> None:
 
     with shell.attempt():
         SEARCHES.start(_mine(ask).tab, _key(ask, wanted), work)
+        ask.values["sought"] = _key(ask, wanted)
 
 
 def busy(ask: Ask) -> bool:
@@ -385,4 +439,5 @@ FIND = Tool(
     answer,
     busy=busy,
     without=("psi",),
+    seen=("zoom",),
 )

@@ -79,4 +79,5 @@ MIXING = Tool(
     answer,
     lacks,
     without=("space",),
+    seen=("cell",),
 )

@@ -9,20 +9,20 @@ from torch import Tensor
 from gan_core.frames import opinions
 from gan_core.latent import plane, slice_along
 from ui.latent import directions
-from ui.latent.choice import Form, place, real, whole, word
+from ui.latent.choice import Form, place, real, word
 from ui.latent.tool import Answer, Ask, Tool, images_only, sheet
 from ui.latent.walk import WAYS
 from ui.text import significant
 
 CORNERS = ("a", "b", "c")
+CELLS = (8, 12, 16, 24, 32)  # along a side
 FIELDS = {
     **{name: place(k) for k, name in enumerate(CORNERS)},
-    "cells": word(16, (8, 12, 16, 24, 32)),
+    "cells": word(16, CELLS),
     "span": word("corners", ("corners", "directions")),
     "bend": word("slerp", tuple(WAYS)),
     **directions.KINDS,
-    "right": whole(0, 0, directions.MOST - 1),
-    "down": whole(1, 0, directions.MOST - 1),
+    **directions.PAIR,
     "reach": real(3.0, 0.5, 6.0),
     "ground": word("score", ("score", "class", "none")),
 }
@@ -40,18 +40,12 @@ def controls(form: Form, ask: Ask) -> None:
         form.segments("bend", "Way", WAYS, "How the corners are joined: along the sphere on which noise lies, or straight.")
     else:
         form.places(("a",), ("Middle",))
-        directions.choose_kind(form, ask)
-        names = dict(enumerate(directions.found(ask).names))
-        form.choose("right", "From left to right", names, "What changes from column to column.")
-        others = {k: name for k, name in names.items() if k != axes(ask, len(names))[0]}
-        if others:
-            form.choose("down", "From top to bottom", others, "What changes from row to row.")
-        else:
+        directions.choose_pair(form, ask, ("From left to right", "From top to bottom"))
+        if len(directions.found(ask).names) == 1:
             st.caption("There is one direction only, so all rows are alike. Keep a second one, or choose another kind.")
         form.slide("reach", "Reach", 0.5, 6.0, 0.5, "How far it goes to either side, in standard deviations of the noise.")
-    form.segments(
-        "cells", "Samples along a side", {n: str(n) for n in (8, 12, 16, 24, 32)}, "More of them are finer, and slower."
-    )
+    fitting = {n: str(n) for n in CELLS if n <= ask.explorer.most_cells}
+    form.segments("cells", "Samples along a side", fitting, "More of them are finer, and slower.")
     grounds = {"score": "Score", "class": "Class", "none": "Nothing"}
     form.segments(
         "ground",
@@ -62,19 +56,18 @@ def controls(form: Form, ask: Ask) -> None:
     )
 
 
-def axes(ask: Ask, count: int) -> tuple[int, int]:
-    """Which of so many directions go right and down: those that were chosen, but never one for both where there are two."""
-    right, down = (min(ask.values[name], count - 1) for name in ("right", "down"))
-    return right, down if down != right else int(right == 0 and count > 1)
+def cells_of(ask: Ask) -> int:
+    """How many samples along a side: as many as were chosen, or as fit."""
+    return min(ask.values["cells"], max(n for n in CELLS if n <= ask.explorer.most_cells))
 
 
 def lattice_of(ask: Ask) -> tuple[Tensor, str]:
     """The latents (cells, cells, Z) of the slice, and words about it."""
-    n = ask.values["cells"]
+    n = cells_of(ask)
     if ask.values["span"] == "corners":
         return plane(ask.latents(*CORNERS), n, ask.values["bend"]), ""
     found, reach = directions.found(ask), ask.values["reach"]
-    right, down = axes(ask, len(found.names))
+    right, down = directions.pair(ask, len(found.names))
     far = reach * found.deviations[[right, down]]
     far[1] *= down != right  # with one direction only, nothing changes from row to row
     rows = f", from top to bottom {found.names[down]}" if down != right else ""
@@ -85,7 +78,7 @@ def lattice_of(ask: Ask) -> tuple[Tensor, str]:
 
 
 def answer(ask: Ask) -> Answer:
-    n = ask.values["cells"]
+    n = cells_of(ask)
     lattice, about = lattice_of(ask)
     found = ask.explorer.plane(lattice, ask.space, ask.labels(n * n), ask.psi)
     place, picture = sheet(found.samples.flatten(0, 1))
@@ -109,4 +102,5 @@ PLANE = Tool(
     controls,
     answer,
     images_only,
+    seen=("cell",),
 )

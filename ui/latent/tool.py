@@ -85,6 +85,7 @@ class Tool:
         events: what the view may say by `setTriggerValue`: name -> called with the form, the ask and what was said. May raise
             PlaygroundError and ValueError.
         without: fields of `choice.COMMON` that it does not ask for, or has among its own controls.
+        seen: names in the address that the view reads and writes by itself, see static/address.js.
     """
 
     title: str
@@ -97,3 +98,4 @@ class Tool:
     busy: Callable[[Ask], bool] = lambda ask: False
     events: Mapping[str, Callable[[Form, Ask, Any], None]] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()

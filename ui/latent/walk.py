@@ -127,4 +127,12 @@ def exported(ask: Ask, kind: str) -> bytes:
     return movie.KINDS[kind].make(frames, ms, movie.LAST_MS if ask.values["ends"] == 2 else ms)  # a round trip has no end
 
 
-WALK = Tool("Walk", "From one noise vector to another, as a film.", "strip", FIELDS, controls, answer)
+WALK = Tool(
+    "Walk",
+    "From one noise vector to another, as a film.",
+    "strip",
+    FIELDS,
+    controls,
+    answer,
+    seen=("frame", "speed", "zoom", "zoom2"),
+)
