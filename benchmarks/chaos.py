@@ -81,6 +81,7 @@ def serve(port: int) -> None:
     """The app's server, until it is killed."""
     from streamlit.web import cli
 
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Streamlit's greeting is no part of the result
     arguments = [str(ROOT / "app.py"), "--server.port", str(port), "--server.headless", "true", "--logger.level", "error"]
     cli.main(["run", *arguments], standalone_mode=False)
 
@@ -236,6 +237,8 @@ def in_a_process(work: Callable[[], None]) -> int:
         torch.set_num_threads(1)
         work()
         os._exit(0)
+    except SystemExit as ended:
+        os._exit(ended.code or 0)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(1)
@@ -393,6 +396,7 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
         done(lambda: Life(folder / "runs", journal, gift, seed).finish())
         checks.after_a_kill(time.time())
         left = [run.id for run in RunStore(folder / "runs").runs(kind=None) if run.status != "finished"]
+        seen = sum(line[0] == "seen" for line in journal.read())
     return {
         "what": "the app's server with two slots and a tab open, forked, killed by SIGKILL",
         "kills": kills,
@@ -405,7 +409,7 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
         "again_s": {"most": round(max(checks.again, default=0.0), 2), "mean": round(_mean(checks.again), 2)},
         "statuses_at_kills": dict(sorted(checks.states.items())),
         "served": checks.served,
-        "pages_seen": sum(line[0] == "seen" for line in journal.read()),
+        "pages_seen": seen,
         "checkpoints_checked": checks.checkpoints,
         "equal_to_unbroken": len(checks.equal),
     }

@@ -79,11 +79,11 @@ def test_a_slice_along_directions_shows_more_than_one_of_two_numbers():
     """The points depend on the last two of four numbers only."""
     explorer = Explorer(Trainer(POINTS))
     explorer._made = lambda z, told, *rest: z[:, 2:] @ torch.tensor([[2.0, 0.0], [0.0, 3.0]])
-    along = noise.answer(ask(explorer, dirs="features"))[1]["points"]
+    along = noise.answer(ask(explorer, dirs="features"))[1]
     numbers = noise.answer(ask(explorer, through="numbers"))[1]["points"]
-    reach = float(np.abs(noise.answer(ask(explorer))[1]["noise"]).max())
+    reach = float(np.abs(along["noise"]).max())
     assert np.ptp(numbers, axis=(0, 1)).max() == 0
-    np.testing.assert_allclose(np.ptp(along, axis=(0, 1)), [4 * reach, 6 * reach], rtol=0.05)
+    np.testing.assert_allclose(np.ptp(along["points"], axis=(0, 1)), [4 * reach, 6 * reach], rtol=0.1)
 
 
 def test_a_generator_that_makes_one_thing_has_its_numbers_shown():
