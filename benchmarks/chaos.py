@@ -55,7 +55,8 @@ CONFIGS = [
 MEMBERS = [BASE.but(seed=seed, steps=300) for seed in range(3)]
 MAP = MapSpec(BASE.but(steps=100), Axis("lr_g", (1e-3, 1e-2)), Axis("width", (8, 16)), seeds=2)
 MOST = 24  # runs, from which on old ones are deleted
-LIVES = (0.05, 5.0)  # seconds from the start to the kill
+LIVES = (0.05, 8.0)  # seconds from the start to the kill
+STUCK = 15.0  # seconds without anything new on the tab, after which it is loaded again: its code may have come in part only
 LOOK = 0.2  # seconds between two looks at the tab
 ENOUGH = 240.0  # seconds for all runs that are left to end
 
@@ -101,15 +102,17 @@ def keep_tab_open(url: str, journal: Journal) -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with chromium() as page:
-        shown = None
+        shown, moved = None, time.monotonic()
         while True:
             with suppress(Error):  # there may be no server at this moment
-                if not page.url.startswith(url):
-                    page.goto(url, timeout=2000)
-                monitor = page.locator(".monitor").first
-                now = monitor.get_attribute("data-run", timeout=500), monitor.get_attribute("data-step", timeout=500)
-                if now not in (shown, (None, None)):
-                    shown = now
+                if not page.url.startswith(url) or time.monotonic() - moved > STUCK:
+                    moved = time.monotonic()
+                    page.goto(url, timeout=10_000, wait_until="commit")
+                now = page.evaluate(
+                    "() => (({ run, step }) => run && [run, step])(document.querySelector('.monitor')?.dataset ?? {})"
+                )
+                if now and now != shown:
+                    shown, moved = now, time.monotonic()
                     journal.tell("seen", time.time())
             time.sleep(LOOK)
 
