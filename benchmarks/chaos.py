@@ -108,10 +108,8 @@ def keep_tab_open(url: str, journal: Journal) -> None:
                 if not page.url.startswith(url) or time.monotonic() - moved > STUCK:
                     moved = time.monotonic()
                     page.goto(url, timeout=10_000, wait_until="commit")
-                now = page.evaluate(
-                    "() => (({ run, step }) => run && [run, step])(document.querySelector('.monitor')?.dataset ?? {})"
-                )
-                if now and now != shown:
+                now = page.locator(".monitor[data-step]").first.evaluate("(m) => [m.dataset.run, m.dataset.step]", timeout=500)
+                if now != shown:
                     shown, moved = now, time.monotonic()
                     journal.tell("seen", time.time())
             time.sleep(LOOK)
