@@ -262,6 +262,7 @@ class Checks:
         self.folder, self.journal, self.references = folder, journal, references
         self.faults: list[str] = []
         self.lost: list[float] = []  # seconds of curves, of each run that was running at a kill
+        self.worst: list[tuple[float, str, str]] = []  # the most of them, with whose and what it said last
         self.again: list[float] = []  # seconds of training since the last checkpoint
         self.equal: set[tuple[str, int]] = set()  # runs with their last step, and cells of maps
         self.states: dict[str, int] = {}  # status at a kill -> how often
@@ -321,6 +322,8 @@ class Checks:
                     if row.kind == "run" or found is self.lost:
                         later = [moment for moment, step in moments if step > known]
                         found.append(max(0.0, at - later[0]) if later else 0.0)
+                what = f"{len(row.configs)} x {row.config.dataset} ({row.kind}), {moments[-1][1] - row.step} steps"
+                self.worst = sorted([*self.worst, (round(self.lost[-1], 2), what, row.message)], reverse=True)[:3]
 
     def _check_bits(self, store: RunStore, run: Any) -> None:
         if run.kind == "map":
@@ -407,6 +410,7 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
         "unfinished_at_the_end": left,
         "running_at_a_kill": len(checks.lost),
         "lost_s": {"most": round(max(checks.lost, default=0.0), 2), "mean": round(_mean(checks.lost), 2)},
+        "worst": checks.worst,
         "again_s": {"most": round(max(checks.again, default=0.0), 2), "mean": round(_mean(checks.again), 2)},
         "statuses_at_kills": dict(sorted(checks.states.items())),
         "served": checks.served,

@@ -307,6 +307,8 @@ class Session:
             self.rate = now if not self.rate else 0.7 * self.rate + 0.3 * now
             self.seconds += elapsed
         self._steps_since, self._last_report = 0, begun
+        if force_frame or self._measures.due(begun):
+            self._write_down()  # what comes may take seconds, in which a kill would take the curves too
         frame = None
         if force_frame or picture or self._frames.due(begun):
             frame = self._picture()
@@ -318,7 +320,13 @@ class Session:
         started = time.perf_counter()
         if self._lessons.due(started) and trainer.teach(LESSON_SECONDS) < 1:
             self._lessons.used(started, time.perf_counter())
-        rows = trainer.history[self._reported :]
+        self._write_down(frame)
+        if self._checkpoints.due(time.perf_counter()) and not force_frame:
+            self._keep()
+
+    def _write_down(self, frame: bytes | None = None) -> None:
+        """Everything that the store does not know yet."""
+        rows = self.trainer.history[self._reported :]
         self.store.report(
             self.run,
             step=self.step,
@@ -333,8 +341,6 @@ class Session:
         )
         self._reported += len(rows)
         self._measured, self._film = {}, []
-        if self._checkpoints.due(time.perf_counter()) and not force_frame:
-            self._keep()
 
     def _picture(self) -> bytes:
         """What the run looks like now, which also goes into its film."""
@@ -362,7 +368,8 @@ class Session:
 
     def _come_to_rest(self, status: str, message: str) -> None:
         if self.trainer:
-            if status == "finished" and self.trainer.judge is not None:
+            if status == "finished" and self.trainer.judge is not None and not self.trainer.judge.ready:
+                self._report()
                 with self.trainer.own_threads():
                     self.trainer.judge.learn(self._progress)  # too short a run has not taught it to its end
             self._report(force_frame=True)

@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -343,7 +344,7 @@ class RunStore(Shelf, Keepsakes):
     def _run(self, row: sqlite3.Row) -> Run:
         values = dict(row)
         try:
-            values["configs"] = tuple(GANConfig.parse(c) for c in json.loads(row["configs"]))
+            values["configs"] = _configs(row["configs"])
         except ConfigError as error:
             raise RunError(f"Run {row['id']} was made with settings that this version does not know: {error}") from error
         for name in ("metrics", "spec", "until"):
@@ -715,6 +716,11 @@ class RunStore(Shelf, Keepsakes):
 def _without_old_verdict(values: dict[str, Any]) -> dict[str, Any]:
     """Columns to set, with which a verdict on how the run stood before is not kept."""
     return {"verdict": None, **values} if values.keys() & VERDICT_OF else values
+
+
+@lru_cache(maxsize=2048)  # lists and menus read the same rows again at each look
+def _configs(text: str) -> tuple[GANConfig, ...]:
+    return tuple(GANConfig.parse(values) for values in json.loads(text))
 
 
 def _new_id() -> str:
