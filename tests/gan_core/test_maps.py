@@ -114,8 +114,7 @@ def test_chunks_hold_each_cell_exactly_once(name):
 @pytest.mark.parametrize("name", SPECS)
 def test_a_chunk_can_be_the_members_of_one_trainer(name):
     spec = SPECS[name]
-    for chunk in spec.chunks():
-        check_members([spec.config(cell) for cell in chunk])
+    assert {check_members([spec.config(cell) for cell in chunk]) for chunk in spec.chunks()} == {None}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -127,8 +126,7 @@ def test_no_chunk_is_empty_or_too_large(name):
 def test_a_map_over_any_setting_can_be_trained(name):
     spec = MapSpec(_base(name), _axis(name), RATES[0] if name == "lr_d" else RATES[1], 2)
     assert sorted(cell for chunk in spec.chunks() for cell in chunk) == list(range(len(spec)))
-    for chunk in spec.chunks():
-        check_members([spec.config(cell) for cell in chunk])
+    assert {check_members([spec.config(cell) for cell in chunk]) for chunk in spec.chunks()} == {None}
 
 
 def test_a_map_over_networks_has_as_many_members_a_chunk_as_each_can_hold():

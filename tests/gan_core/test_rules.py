@@ -101,7 +101,8 @@ def test_is_refused_with_a_sentence_that_begins_with_the_field(name):
 
 @pytest.mark.parametrize(("name", "way"), [(name, way) for name in RULES for way in RULES[name][2]], ids=str)
 def test_what_the_sentence_suggests_is_accepted(name, way):
-    GANConfig.parse({**RULES[name][0], **way})
+    parsed = GANConfig.parse({**RULES[name][0], **way})
+    assert {field: getattr(parsed, field) for field in way} == way
 
 
 @pytest.mark.parametrize(("name", "way"), [(name, way) for name in RULES for way in RULES[name][2]], ids=str)

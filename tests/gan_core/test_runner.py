@@ -586,9 +586,11 @@ def test_nothing_can_be_started_after_shutdown(runner, tiny):
         runner.start(tiny())
 
 
-def test_shutdown_may_come_twice(runner):
+def test_shutdown_may_come_twice(runner, tiny):
     runner.shutdown()
     runner.shutdown()
+    with pytest.raises(RunError, match="about to end"):
+        runner.start(tiny())
 
 
 # Other processes
