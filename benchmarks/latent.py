@@ -69,8 +69,8 @@ OTHER_EACH_SECOND = """() => setInterval(() => {
   [...document.querySelectorAll("button")].find((button) => button.textContent.includes("Other end points"))?.click();
 }, 1000)"""
 
-STEER = """() => {
-  const slider = document.querySelector(".directions input[type=range]");
+STEER = """(root) => {
+  const slider = root.querySelector("input[type=range]");
   let k = 0;
   setInterval(() => {
     k += 1;
@@ -78,10 +78,7 @@ STEER = """() => {
     slider.dispatchEvent(new Event("input"));
   }, 16);
 }"""
-SEARCH = """() => setInterval(() => {
-  const button = document.querySelector(".st-key-find_start button:enabled");
-  if (button && document.querySelector(".find").dataset.state !== "searching") button.click();
-}, 250)"""
+SEARCH = """(root) => { setInterval(() => document.querySelector(".st-key-find_start button:enabled")?.click(), 250); }"""
 
 
 def trained(folder: Path, config: GANConfig) -> str:
@@ -127,7 +124,7 @@ def change(app: Page, folder: Path, tries: int = 25) -> dict:
             seconds = [_typed(app, root, field, str(1000 + k)) for k in range(tries)]
             found[f"{name}_{tool}_seed"] = _told(seconds)
         root = look(app, run, "walk", "player")
-        knob = app.page.get_by_role("slider", name="Frames for each leg")
+        knob = root.get_by_role("slider", name="Frames for each leg")
         keys = [("ArrowLeft", "ArrowRight")[k % 2] for k in range(tries)]
         found[f"{name}_walk_slider"] = _told([_pressed(app, root, knob, key) for key in keys])
     return found
@@ -191,11 +188,9 @@ def cost(app: Page, folder: Path, windows: int, seconds: float = 4.0) -> dict:
                 look(app, looked_at, "walk", "player")
                 app.page.evaluate(OTHER_EACH_SECOND)
             if what == "steered":
-                look(app, looked_at, "directions", "directions", "data-shown")
-                app.page.evaluate(STEER)
+                look(app, looked_at, "directions", "directions", "data-shown").evaluate(STEER)
             if what == "searched":
-                look(app, looked_at, "find&descent=1000", "find", "data-state")
-                app.page.evaluate(SEARCH)
+                look(app, looked_at, "find&descent=1000", "find", "data-state").evaluate(SEARCH)
             time.sleep(2)
             return server_rate(app.store, training, seconds)
 

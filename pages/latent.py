@@ -7,7 +7,7 @@ import streamlit as st
 
 from gan_core import DATASETS, PlaygroundError
 from gan_core.store import Run
-from ui import live, shell
+from ui import components, shell
 from ui.latent import picker
 from ui.latent.choice import LAST, Form, arrive, write
 from ui.latent.tool import Ask, Tool
@@ -18,7 +18,7 @@ REFRESH = 0.4  # seconds between two looks at an answer that is being made
 
 runner = shell.open_page("Latent space")
 store = runner.store
-_VIEWS = {view: live.mount(view) for view in dict.fromkeys(tool.view for tool in TOOLS.values())}
+_VIEWS = {view: components.mount(view) for view in dict.fromkeys(tool.view for tool in TOOLS.values())}
 
 
 def choose_run(runs: dict[str, Run], first: str, values: dict) -> str:
@@ -121,7 +121,7 @@ def listeners(name: str, form: Form, ask: Ask) -> dict[str, Callable[[], None]]:
 
 
 def follow(run: str, values: dict, tool: Tool) -> None:
-    """Have the address name all that is on the screen. What the view itself put there stays."""
+    """Have the address name all that is on the screen. What a link says to the view stays until the view itself puts it there."""
     st.session_state["address"] = {"run": run}  # else the next script would begin with the Playground's
     now = st.query_params.to_dict()
     shown = {"run": run} | {name: text for name, text in write(values, FIELDS).items() if name not in tool.seen}

@@ -1,40 +1,67 @@
-// What a view shows without the server having to know: a frame, a place, a zoom. It stands in the page's address, which the page
-// leaves as it is for the tool that is shown (`Tool.seen` in ui/latent/tool.py).
+// What a view shows without the server having to know, a frame, a place, a zoom, as a part of the page's address. Streamlit writes
+// the address as it last heard of it from the page; what the views on the page have to say is put into it here.
 
 const REST = 250; // ms without a change until the address follows: browsers refuse one that changes too often
 
-const due = new Map(); // name -> text, "" where it is at its default
+const all = new Set(); // of each view that is there
 let timer = null;
 
-const write = () => {
-  clearTimeout(timer);
-  const url = new URL(location.href);
-  for (const [name, text] of due) {
-    if (text) url.searchParams.set(name, text);
-    else url.searchParams.delete(name);
+const complete = (url) => {
+  const whole = new URL(url, location.href);
+  if (whole.pathname !== location.pathname) return url;
+  const other = [...all].flatMap((address) => [...address.texts]).filter(([name, text]) => (whole.searchParams.get(name) ?? "") !== text);
+  for (const [name, text] of other) {
+    if (text) whole.searchParams.set(name, text);
+    else whole.searchParams.delete(name);
   }
-  due.clear();
-  if (url.href !== location.href) history.replaceState(history.state, "", url);
+  return other.length ? whole.href : url; // else as Streamlit spells it
 };
 
-export const seen = (name) => due.get(name) ?? new URLSearchParams(location.search).get(name) ?? "";
+for (const name of ["pushState", "replaceState"]) {
+  const plain = history[name].bind(history);
+  history[name] = (state, title, url) => plain(state, title, url == null ? url : complete(url));
+}
 
-export const keep = (name, text) => {
-  if (seen(name) === text) return;
-  due.set(name, text);
-  clearTimeout(timer);
-  timer = setTimeout(write, REST);
+const write = () => {
+  if (complete(location.href) !== location.href) history.replaceState(history.state, "", location.href);
 };
 
-// Numbers of a text such as 1.5,-2, if it is so many; else null.
-export const numbers = (text, count) => {
-  const found = text ? text.split(",").map(Number) : [];
-  return found.length === count && found.every(isFinite) ? found : null;
-};
+export class Address {
+  // The names are the view's own: no other view on the page has one of them.
+  constructor(...names) {
+    const query = new URLSearchParams(location.search);
+    this.texts = new Map(names.map((name) => [name, query.get(name) ?? ""]));
+    all.add(this);
+  }
 
-// What a stage's wheel and drag have chosen.
-export const keepView = (stage, name) => {
-  const view = numbers(seen(name), 3);
-  if (view && view[2] > 0) stage.view = { x: view[0], y: view[1], half: view[2] };
-  stage.onmoved = () => keep(name, stage.view ? [stage.view.x, stage.view.y, stage.view.half].map((v) => Number(v.toPrecision(5))).join(",") : "");
-};
+  dispose() {
+    const gone = [...this.texts.keys()];
+    all.delete(this);
+    const rest = new URL(location.href);
+    for (const name of gone) rest.searchParams.delete(name);
+    if (rest.href !== location.href) history.replaceState(history.state, "", rest.href);
+  }
+
+  get(name) { return this.texts.get(name); }
+
+  // "" where it is at its default.
+  set(name, text) {
+    if (this.texts.get(name) === text) return;
+    this.texts.set(name, text);
+    clearTimeout(timer);
+    timer = setTimeout(write, REST);
+  }
+
+  // Numbers of a text such as 1.5,-2, if they are so many; else null.
+  numbers(name, count) {
+    const text = this.get(name), found = text ? text.split(",").map(Number) : [];
+    return found.length === count && found.every(isFinite) ? found : null;
+  }
+
+  // What a stage's wheel and drag choose.
+  follow(name, stage) {
+    const view = this.numbers(name, 3), short = (v) => Number(v.toPrecision(5));
+    if (view && view[2] > 0) stage.view = { x: view[0], y: view[1], half: view[2] };
+    stage.onmoved = () => this.set(name, stage.view ? [stage.view.x, stage.view.y, stage.view.half].map(short).join(",") : "");
+  }
+}

@@ -1,7 +1,7 @@
 // Directions of a latent space: a slider for each, the strip of what it does, and the sample that all of them make together. While a
 // slider is dragged the feed is asked; the page hears of it after the release.
 
-import { keepView } from "./address.js";
+import { Address } from "./address.js";
 import { fit, forgetThemes, number, theme, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
@@ -67,7 +67,8 @@ class DirectionsView {
     this.find = (selector) => this.root.querySelector(selector);
     Object.assign(this, { rows: [], moves: [], made: 0, active: 0, dragging: false, meaning: null });
     this.stage = new Ways(this.find("canvas.points"));
-    keepView(this.stage, "zoom");
+    this.address = new Address("around");
+    this.address.follow("around", this.stage);
     this.talk = new Talk((bytes) => this.answered(bytes), (words) => { this.find(".trouble").textContent = words; });
     this.find(".reset").onclick = () => this.set(this.moves.map(() => 0));
     this.find(".keep").onsubmit = (e) => {
@@ -80,6 +81,7 @@ class DirectionsView {
   }
 
   dispose() {
+    this.address.dispose();
     this.talk.drop();
     this.stage.dispose();
     this.observer.disconnect();

@@ -1,7 +1,7 @@
 // The search for a latent: what is looked for, what the generator makes of the latent that was found, and how they differ; below,
 // the course of the search and the errors of all its starts.
 
-import { keepView } from "./address.js";
+import { Address } from "./address.js";
 import { fit, forgetThemes, number, rgb, theme } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
@@ -31,13 +31,15 @@ class Find {
     this.made = 0; // when the server made what is shown
     this.stage = new Stage(this.find("canvas.stage"));
     this.stage.onview = () => this.mark();
-    keepView(this.stage, "zoom");
+    this.address = new Address("found");
+    this.address.follow("found", this.stage);
     this.canvases = [...this.root.querySelectorAll(".charts canvas")];
     this.observer = new ResizeObserver(() => this.charts());
     for (const canvas of this.canvases) this.observer.observe(canvas);
   }
 
   dispose() {
+    this.address.dispose();
     this.observer.disconnect();
     this.stage.dispose();
   }

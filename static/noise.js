@@ -1,7 +1,7 @@
 // A sheet of noise and where it lands, side by side. The server makes a lattice of both; what follows the pointer is looked up
 // here: from the noise between its points, from the data at the nearest of them.
 
-import { keep, keepView, numbers, seen } from "./address.js";
+import { Address } from "./address.js";
 import { fit, forgetThemes, number, rgb, theme } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
@@ -156,12 +156,13 @@ class Sheet {
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
     this.made = 0;
-    this.where = numbers(seen("mark"), 2); // the marked place on the lattice, [column, row] between its points
+    this.address = new Address("mark", "sheet", "landing");
+    this.where = this.address.numbers("mark", 2); // the marked place on the lattice, [column, row] between its points
     this.target = null; // where among the data the nearest point is looked for
     this.noise = new Picture(this.find(".noise"), this);
     this.data = new Picture(this.find(".data"), this);
-    keepView(this.noise, "zoom");
-    keepView(this.data, "zoom2");
+    this.address.follow("sheet", this.noise);
+    this.address.follow("landing", this.data);
     this.noise.aim = ([x, y]) => this.go([placeOf(this.axes[0], x), placeOf(this.axes[1], y)]);
     this.noise.key = (way) => this.go(this.where.map((v, k) => Math.round(v) + way[k]));
     this.data.aim = (target) => this.seek(target);
@@ -172,6 +173,7 @@ class Sheet {
   }
 
   dispose() {
+    this.address.dispose();
     this.noise.dispose();
     this.data.dispose();
   }
@@ -281,7 +283,7 @@ class Sheet {
     this.noise.canvas.setAttribute("aria-label", `A sheet of noise. ${words}`);
     this.data.canvas.setAttribute("aria-label", `Where the sheet lands among the real data. ${words}`);
     Object.assign(this.root.dataset, { place: this.where.map((v) => v.toFixed(2)).join(" "), landing: x.join(" ") });
-    keep("mark", this.where.every((v) => v === cells / 2) ? "" : this.where.map((v) => v.toFixed(2)).join(","));
+    this.address.set("mark", this.where.every((v) => v === cells / 2) ? "" : this.where.map((v) => v.toFixed(2)).join(","));
   }
 }
 

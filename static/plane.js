@@ -1,7 +1,7 @@
 // A slice through latent space: a map of what lies on it, and the sample at the pointer. The server makes all samples at once; what
 // follows the pointer is made of them here: between samples, a blend of the four around it.
 
-import { keep, numbers, seen } from "./address.js";
+import { Address } from "./address.js";
 import { fit, forgetThemes, number, rgb, theme, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { unpack } from "./wire.js";
@@ -23,7 +23,7 @@ class Plane {
     host.innerHTML = HTML;
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
-    Object.assign(this, { map: this.find(".map"), large: this.find(".large"), at: [0.5, 0.5], still: true, made: 0 });
+    Object.assign(this, { map: this.find(".map"), large: this.find(".large"), at: [0.5, 0.5], still: true, made: 0, address: new Address("cell") });
     this.map.onpointerdown = (e) => { this.map.setPointerCapture(e.pointerId); this.move(e); };
     this.map.onpointermove = (e) => this.move(e);
     this.map.onpointerup = this.map.onpointercancel = this.map.onpointerleave = () => this.go(this.at, true);
@@ -38,6 +38,7 @@ class Plane {
   }
 
   dispose() {
+    this.address.dispose();
     this.observer.disconnect();
     this.sheet?.close();
   }
@@ -53,7 +54,7 @@ class Plane {
       const sheet = await createImageBitmap(new Blob([arrays.sheet], { type: "image/png" }));
       if (this.wanted !== header.key) { sheet.close(); return; }
       this.sheet?.close();
-      if (!this.header) this.at = (numbers(seen("cell"), 2) || [header.cells / 2, header.cells / 2]).map((v) => Math.max(0, Math.min(0.9999, (v + 0.5) / header.cells)));
+      if (!this.header) this.at = (this.address.numbers("cell", 2) || [header.cells / 2, header.cells / 2]).map((v) => Math.max(0, Math.min(0.9999, (v + 0.5) / header.cells)));
       Object.assign(this, { header, arrays, sheet, ground: null });
       this.find(".caption").textContent = `${header.caption} While you move between samples, the four around are blended.`;
       this.root.dataset.key = header.key;
@@ -78,7 +79,7 @@ class Plane {
   // The cell at which the pointer rests is in the address.
   rest() {
     const { cells } = this.header, at = this.at.map((v) => Math.floor(v * cells));
-    keep("cell", at.every((v) => v === Math.floor(cells / 2)) ? "" : at.join(","));
+    this.address.set("cell", at.every((v) => v === Math.floor(cells / 2)) ? "" : at.join(","));
   }
 
   // The samples around a place, each with its share of the blend: its own place is the middle of its cell.

@@ -1,10 +1,11 @@
 // Ways through latent space: large pictures that play, and below them the strips of all frames and how far each step goes. The
 // frames come from the server once; playing and dragging happen here.
 
-import { keep, keepView, seen } from "./address.js";
+import { Address } from "./address.js";
 import { fit, forgetThemes, number, theme, tileOf, whole } from "./draw.js";
 import { views } from "./feed.js";
 import { Stage } from "./stage.js";
+import { Talk } from "./talk.js";
 import { unpack } from "./wire.js";
 
 const SHOWN = 13; // frames in a strip
@@ -20,6 +21,8 @@ const HTML = `
     <details class="save"><summary>Save</summary><div>${Object.entries(SAVED).map(([kind, name]) => `<a data-kind="${kind}">${name}</a>`).join("")}</div></details></div>
   <div class="strips"></div>
   <canvas class="lengths" role="img"></canvas>
+  <label class="each">Frames for each leg <input type="range" min="4" max="64" step="4" title="More of them show smaller steps."><output></output></label>
+  <div class="trouble" role="status"></div>
   <div class="caption"></div>
 </div>`;
 
@@ -30,14 +33,19 @@ class Player {
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
     this.ways = []; // {box, stage, large, strip, sheet} of each way
-    this.current = Math.max(0, Math.floor(Number(seen("frame")) || 0));
+    this.address = new Address("frame", "speed", "zoom", "zoom2");
+    this.current = Math.max(0, Math.floor(Number(this.address.get("frame")) || 0));
     this.made = 0; // when the server made what is shown
     this.timer = null;
     this.find(".play").onclick = () => this.toggle();
-    this.find("input").oninput = (e) => { this.current = Number(e.target.value); this.rest(); };
+    this.place = this.find(".controls input");
+    this.each = this.find(".each input");
+    this.talk = new Talk((bytes) => this.accept(unpack(bytes)), (words) => { this.find(".trouble").textContent = words; });
+    this.each.oninput = () => this.refine();
+    this.place.oninput = (e) => { this.current = Number(e.target.value); this.rest(); };
     this.speed = this.find("select");
     this.usual = this.speed.value;
-    if ([...this.speed.options].some((option) => option.value === seen("speed"))) this.speed.value = seen("speed");
+    if ([...this.speed.options].some((option) => option.value === this.address.get("speed"))) this.speed.value = this.address.get("speed");
     this.speed.onchange = () => { this.link(); this.rest(); };
     this.find("canvas.lengths").onclick = (e) => this.jump(e);
     this.root.onkeydown = (e) => {
@@ -49,6 +57,8 @@ class Player {
   }
 
   dispose() {
+    this.talk.drop();
+    this.address.dispose();
     for (const way of this.ways) this.drop(way);
     this.observer.disconnect();
     cancelAnimationFrame(this.timer);
@@ -62,7 +72,7 @@ class Player {
     this.find(".ways").append(box);
     this.find(".strips").append(strip);
     const stage = new Stage(box.querySelector("canvas.points"));
-    keepView(stage, this.ways.length ? "zoom2" : "zoom");
+    this.address.follow(this.ways.length ? "zoom2" : "zoom", stage);
     return { box, strip, stage, large: box.querySelector("canvas.large"), sheet: null };
   }
 
@@ -73,8 +83,23 @@ class Player {
     way.strip.remove();
   }
 
-  async take(bytes) {
-    const { header, arrays } = unpack(bytes);
+  // A message of the page: another walk, or an echo of what it was told.
+  take(bytes) {
+    const message = unpack(bytes);
+    if (!this.talk.isBehind(String(message.header.each))) this.accept(message);
+  }
+
+  // So many frames for each leg are wanted: they are asked for at once, and the page hears of it a little later.
+  refine() {
+    if (!this.header) return;
+    const query = new URLSearchParams(this.header.query), each = this.each.value;
+    query.set("frames", each);
+    this.find(".each output").textContent = each;
+    this.talk.ask(this.header.run, query);
+    this.talk.tell(each, () => this.trigger("each", Number(each)));
+  }
+
+  async accept({ header, arrays }) {
     if (header.made < this.made) return; // overtaken on the way
     this.made = header.made;
     forgetThemes(this.find("canvas.lengths"), ...this.ways.flatMap((way) => [way.stage.canvas, way.strip]));
@@ -92,7 +117,9 @@ class Player {
   swap(header, arrays, sheets) {
     while (this.ways.length > header.ways.length) this.drop(this.ways.pop());
     while (this.ways.length < header.ways.length) this.ways.push(this.add());
-    Object.assign(this, { header, arrays, current: Math.min(this.current, header.frames - 1) });
+    // the same place on the way, also with other frames; of the first walk the one that the address names
+    const share = this.header ? this.current / (this.header.frames - 1) : this.current / (header.frames - 1);
+    Object.assign(this, { header, arrays, current: Math.round(Math.min(1, share) * (header.frames - 1)) });
     this.find(".ways").classList.toggle("single", header.ways.length === 1);
     this.ways.forEach((way, k) => {
       way.sheet?.close();
@@ -101,7 +128,8 @@ class Player {
       way.stage.canvas.hidden = header.kind !== "points";
       way.large.hidden = way.strip.hidden = header.kind === "points";
     });
-    this.find("input").max = header.frames - 1;
+    this.place.max = header.frames - 1;
+    if (!this.talk.waits) this.each.value = this.find(".each output").textContent = header.each; // else the hand is still on it
     this.find(".caption").textContent = header.caption;
     this.link();
     Object.assign(this.root.dataset, { key: header.key, frames: header.frames, ways: header.ways.length });
@@ -148,15 +176,15 @@ class Player {
   // What stands still is in the address.
   rest() {
     if (this.header && !this.timer) {
-      keep("frame", this.current ? String(this.current) : "");
-      keep("speed", this.speed.value === this.usual ? "" : this.speed.value);
+      this.address.set("frame", this.current ? String(this.current) : "");
+      this.address.set("speed", this.speed.value === this.usual ? "" : this.speed.value);
     }
     this.draw();
   }
 
   draw() {
     if (!this.header) return;
-    this.find("input").value = this.current;
+    this.place.value = this.current;
     this.find(".frame").textContent = `Frame ${whole(this.current + 1)} of ${whole(this.header.frames)}`;
     this.root.dataset.frame = this.current;
     this.ways.forEach((way, k) => (this.header.kind === "points" ? this.drawPoints(way, k) : this.drawImages(way)));

@@ -1,7 +1,7 @@
 // A table of images with a heading for each row and column, and the one that is pointed at, large. Headings are words, and
 // images where the message brings them.
 
-import { keep, numbers, seen } from "./address.js";
+import { Address } from "./address.js";
 import { fit, forgetThemes, theme, tileOf } from "./draw.js";
 import { views } from "./feed.js";
 import { unpack } from "./wire.js";
@@ -24,7 +24,8 @@ class Table {
     host.innerHTML = HTML;
     this.root = host.firstElementChild;
     this.find = (selector) => this.root.querySelector(selector);
-    Object.assign(this, { cells: this.find(".cells"), large: this.find(".large"), at: numbers(seen("cell"), 2) || [0, 0], made: 0, sheets: {} });
+    this.address = new Address("spot");
+    Object.assign(this, { cells: this.find(".cells"), large: this.find(".large"), at: this.address.numbers("spot", 2) || [0, 0], made: 0, sheets: {} });
     this.cells.onpointerdown = (e) => { this.cells.setPointerCapture(e.pointerId); this.move(e); };
     this.cells.onpointermove = (e) => this.move(e);
     this.cells.onkeydown = (e) => {
@@ -37,6 +38,7 @@ class Table {
   }
 
   dispose() {
+    this.address.dispose();
     this.observer.disconnect();
     this.drop(this.sheets);
   }
@@ -88,7 +90,7 @@ class Table {
   go(at) {
     const { columns, rows } = this.header;
     this.at = [columns, rows].map((count, k) => Math.max(0, Math.min(count - 1, Math.floor(at[k]))));
-    keep("cell", this.at.some(Boolean) ? this.at.join(",") : "");
+    this.address.set("spot", this.at.some(Boolean) ? this.at.join(",") : "");
     this.draw();
   }
 

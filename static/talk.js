@@ -45,10 +45,13 @@ export class Talk {
     for (const turn of TURNS) document.removeEventListener(turn, this.due, true);
   }
 
+  // Whether the page has not heard yet of what it was told last.
+  get waits() { return this.awaited !== null; }
+
   // Whether a message of the page, which says `text`, is older than what it was told last.
   isBehind(text) {
     if (text === this.awaited) this.awaited = null;
-    return this.awaited !== null;
+    return this.waits;
   }
 
   // What is under way does not matter any more.

@@ -21,14 +21,14 @@ from gan_core.maps import AXES, MAX_VALUES, Axis, MapSpec, spread, success, usua
 from gan_core.metrics import shares
 from gan_core.source import Data
 from gan_core.store import Run
-from ui import live, pairing, shell
+from ui import components, live, pairing, shell
 from ui.choice import own_config
 from ui.palette import PALETTE, STATUS
 from ui.text import whole
 from ui.words import changes_in_words, value_in_words
 
-_MAP = live.mount("map")
-_TILES = live.mount("tiles")
+_MAP = components.mount("map")
+_TILES = components.mount("tiles")
 OWN, SHOWN = "own", "shown"
 SEED_COUNTS = (1, 2, 4, 8)
 REAL = 160

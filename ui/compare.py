@@ -10,14 +10,14 @@ import streamlit as st
 from gan_core import Runner, RunStore
 from gan_core.standings import FEWEST, MOST
 from gan_core.store import Run
-from ui import live, shell
+from ui import components, shell
 from ui.compare_message import FIELDS, MOST_CHARTS, QUANTITIES, available, curves_shown, message
 from ui.latent.choice import Form, arrive, write
 from ui.text import told_apart
 
 OFFERED = 200  # the newest runs; those that a link names are offered too
 PAGE = "comparison"  # under which this tab keeps what was chosen
-_COMPARE = live.mount("compare")
+_COMPARE = components.mount("compare")
 
 
 def show(runner: Runner) -> None:

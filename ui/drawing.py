@@ -16,11 +16,11 @@ from gan_core.frames import pack
 from gan_core.points import DRAWN_LIMIT, decode_points, encode_points
 from gan_core.store import Run
 from gan_core.uploads import IMAGES_LIMIT, TABLE_LIMIT, keep_images, read_table
-from ui import live, shell
+from ui import components, shell
 from ui.palette import PALETTE
 from ui.text import whole
 
-_BOARD = live.mount("canvas")
+_BOARD = components.mount("canvas")
 Put = Callable[[Any], None]  # puts a value into the form
 
 

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from gan_core import PlaygroundError, Runner, report, standings
 from gan_core.store import Run
-from ui import atlas, compare_message, engine, film, live, movie, seeds, sharing, signing
+from ui import aside, atlas, compare_message, engine, film, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 from ui.latent.choice import read
 
@@ -163,6 +163,15 @@ def together_file(request: Request) -> Response:
         return Response(made, media_type="text/csv; charset=utf-8", headers={**_HEADERS, "Content-Disposition": name})
 
 
+def aside_feed(request: Request) -> Response:
+    """The live runs, and the one that the asker looks at, if there is such a run."""
+    with _told():
+        runner, _ = _runs(request)
+        store = runner.store
+        made = aside.message(store, store.present(request.query_params.get("run", "")))
+        return Response(made, media_type="application/octet-stream", headers=_HEADERS)
+
+
 def film_feed(request: Request) -> Response:
     """The pictures of a run's film later than the step `after`, and its measurements."""
     after = request.query_params.get("after", "-1")
@@ -235,6 +244,7 @@ _ANSWERS = {
     "/pair/{one}/{two}": run_feed,
     "/together": together_feed,
     "/together.csv": together_file,
+    "/aside": aside_feed,
     "/film/{run}": film_feed,
     "/movie/{run}/{kind}": movie_file,
     "/bundle/{run}": bundle_file,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from gan_core import NETWORKS, DataError, GANConfig, PlaygroundError, Runner, RunStore
 from gan_core.data import Data, is_here, load
@@ -22,41 +19,14 @@ from gan_core.pace import MET, in_words
 from gan_core.pixelcnn import Likelihood
 from gan_core.schema import metric_series
 from gan_core.store import Run
-from ui import readings, verdict
+from ui import components, readings, verdict
 from ui.palette import PALETTE, STATUS
 from ui.series import CACHE, thin
 from ui.story import story_of
 from ui.words import value_in_words
 
 MARKS = 100  # changes that the curves mark
-STATIC = Path(__file__).resolve().parent.parent / "static"
-_VERSION = hashlib.blake2b(b"".join(p.read_bytes() for p in sorted(STATIC.glob("*.js"))), digest_size=4).hexdigest()
-
-
-def code(name: str) -> str:
-    """The component's own JavaScript: it loads static/<name>.js, once, and hands every message on to it.
-
-    Streamlit calls what the default export returns when the component goes, but also after a message that was overtaken
-    by the next one while this code was loading; and the two may arrive in either order. So a view ends only when its place
-    has left the page, and a message carries when it was `made`, by which the view knows one that is older.
-    """
-    return f"""
-const module = import(new URL("app/static/{name}.js?v={_VERSION}", document.baseURI));
-export default function (component) {{
-  const place = component.parentElement;
-  module.then((m) => m.render(component));
-  return () => module.then((m) => {{ if (!(place.host || place).isConnected) m.dispose(place); }});
-}}
-"""
-
-
-def mount(name: str, *styles: str):
-    """A component whose code is static/<name>.js, in the style of static/shared.css, static/<name>.css and other `styles`."""
-    css = "".join((STATIC / f"{part}.css").read_text(encoding="utf-8") for part in ("shared", *styles, name))
-    return st.components.v2.component(f"gan_playground_{name}", html='<div class="host"></div>', css=css, js=code(name))
-
-
-_MONITOR = mount("monitor")
+_MONITOR = components.mount("monitor")
 
 
 def monitor(

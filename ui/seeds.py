@@ -18,7 +18,7 @@ from gan_core.lab import Rate, effect, rate
 from gan_core.metrics import shares
 from gan_core.schema import metric_series
 from gan_core.store import Run
-from ui import live, pairing
+from ui import components, live, pairing
 from ui.choice import Choice, choose, is_of, pair_label
 from ui.palette import PALETTE, STATUS
 from ui.series import CACHE, thin
@@ -27,7 +27,7 @@ from ui.words import changes_in_words
 KIND = "seeds"
 COUNTS = (8, 16, 32, 64)
 REAL = 160  # points of the data behind each member's
-_SEEDS = live.mount("seeds")
+_SEEDS = components.mount("seeds")
 
 
 def message(runner: Runner, runs: list[Run], choice: tuple[GANConfig, GANConfig], names: tuple[str, str], members: int) -> bytes:

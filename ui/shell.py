@@ -12,10 +12,8 @@ import streamlit as st
 from gan_core import PlaygroundError, Runner, RunStore
 from gan_core.config import METAS
 from gan_core.store import LIVE, Run, runs_folder
+from ui import aside, signing
 from ui import engine as process
-from ui import signing
-from ui.palette import STATUS
-from ui.text import whole
 
 PAGES = {  # file -> (name, icon)
     "playground.py": ("Playground", ":material/play_circle:"),
@@ -136,7 +134,8 @@ def open_page(title: str) -> Runner:
     with guarded():
         runner.recover()
     with st.sidebar:
-        _live_runs()
+        with guarded():
+            aside.show(runner.store, focus_run(runner.store))
         _BACK(key="back")
     return runner
 
@@ -149,23 +148,6 @@ def _arrive() -> None:
     link = st.session_state["arrived"] = {n: v for n, v in st.query_params.to_dict().items() if n not in ("run", "view")}
     if settings := {name: value for name, value in link.items() if name in METAS}:
         st.session_state.update(focus=NEW, address=settings)
-
-
-@st.fragment(run_every=5.0)
-def _live_runs() -> None:
-    """The run in focus and the others that are live, kept up to date."""
-    with guarded():
-        runner = engine()
-        focus = focus_run(runner.store)
-        live = runner.store.runs(LIVE, limit=20, kind=None)
-        shown = ([focus] if focus else []) + [run for run in live if not focus or run.id != focus.id]
-        if shown:
-            st.caption("Runs")
-        for run in shown[:8]:
-            word, colour = STATUS[run.status]
-            name = run.name if len(run.name) <= 28 else run.name[:27] + "…"
-            mark = "**" if focus and run.id == focus.id else ""
-            st.caption(f":{colour}[●] {mark}{plain(name)}{mark}  \n{word}, step {whole(run.step)}")
 
 
 def plain(text: str) -> str:

@@ -8,11 +8,11 @@ from gan_core import Runner
 from gan_core.data import load
 from gan_core.frames import pack
 from gan_core.store import Run
-from ui import live, pairing
+from ui import components, live, pairing
 from ui.choice import Choice, choose, difference_in_words, is_of
 
 KIND = "twins"
-_TWINS = live.mount("twins", "monitor")
+_TWINS = components.mount("twins", "monitor")
 
 
 def message(runner: Runner, runs: list[Run], choice: Choice) -> bytes:

@@ -8,7 +8,7 @@ from driving import Server, choose, until
 from playwright.sync_api import Page, expect
 
 from gan_core import GANConfig, Runner
-from ui import live
+from ui import components, live
 from ui.shell import PAGES
 
 LONG = {"steps": 10_000_000}
@@ -120,7 +120,7 @@ def test_a_message_that_is_overtaken_neither_ends_the_view_nor_is_shown(server, 
             await farewells[0]();
             return place.querySelector(".monitor").dataset.step;
         }""",
-        [live.code("monitor"), messages, order],
+        [components.code("monitor"), messages, order],
     )
     assert shown == "6"
     server.store.report(run, step=77, rate=0, seconds=0, metrics={}, series={}, status="stopped", message="")

@@ -75,7 +75,7 @@ def test_the_mark_and_both_views_come_back(opened):
         return [sheet.get_attribute("data-place"), noise.get_attribute("data-zoom"), data.get_attribute("data-zoom")]
 
     before = stands()
-    until(lambda: all(name in page.url for name in ("mark=", "zoom=", "zoom2=")))
+    until(lambda: all(name in page.evaluate("location.search") for name in ("mark=", "sheet=", "landing=")))
     page.reload()
     expect(sheet).to_have_attribute("data-place", before[0])
     assert stands() == before

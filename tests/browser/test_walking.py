@@ -124,6 +124,19 @@ def test_the_frame_and_the_speed_of_a_walk_come_back(digits):
     until(lambda: {"frame", "speed"}.isdisjoint(asked(page)))
 
 
+def test_more_frames_come_while_the_slider_moves_and_the_address_follows(digits):
+    page = digits("&frame=12")
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-frames", "25")
+    page.get_by_role("slider", name="Frames for each leg").focus()
+    page.keyboard.press("End")
+    expect(player).to_have_attribute("data-frames", "65")
+    expect(player).to_have_attribute("data-frame", "32")  # still in the middle
+    until(lambda: (asked(page).get("frames"), asked(page).get("frame")) == ("64", "32"))
+    page.get_by_role("radio", name="3", exact=True).click()
+    expect(player).to_have_attribute("data-frames", str(3 * 64))
+
+
 def test_where_the_pointer_rested_on_a_plane_comes_back(digits):
     page = digits("&tool=plane&cells=8&cell=1,2")
     plane = page.locator(".plane")

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from gan_core import Runner, RunStore, features
+from gan_core import Runner, RunStore, Trainer, features
 from gan_core.data import load
+from gan_core.features import Judge
 from gan_core.metrics import TALLIES, chosen
 from gan_core.schema import metric_series
 from gan_core.session import COUNTED_MODES, Pacer
@@ -114,3 +115,39 @@ def test_samples_of_very_many_modes_are_not_kept(runner, store, tiny, monkeypatc
     run = runner.start(tiny())
     assert runner.wait(run, 30)
     assert (len(store.series(run, "nearest")[0]) > 0) == kept
+
+
+# What a kill would take
+
+
+def test_curves_are_written_down_before_a_measurement(runner, store, tiny, monkeypatch):
+    """Which may take seconds."""
+    measure, seen = Trainer.measure, []
+
+    def look(trainer, *args):
+        steps = store.series(run, "train")[0] if trainer.step_count else [0]
+        seen.append((trainer.step_count, int(steps[-1])))
+        return measure(trainer, *args)
+
+    monkeypatch.setattr(Trainer, "measure", look)
+    run = runner.start(tiny(), paused=True)
+    runner.send(run, "resume")
+    assert runner.wait(run, 30)
+    assert [step for step, _ in seen][-1] == 20
+    assert all(step == known for step, known in seen)
+
+
+def test_curves_are_written_down_before_a_judge_learns_to_its_end(tmp_path, store, tiny, monkeypatch):
+    learn, seen = Judge.learn, []
+
+    def look(judge, progress=None):
+        seen.append(int(store.series(run, "train")[0][-1]))
+        return learn(judge, progress)
+
+    monkeypatch.setattr(features, "LEAST_STEPS", 20)
+    monkeypatch.setattr(Judge, "learn", look)
+    runner = Runner(store, data_folder=tmp_path / "data")
+    run = runner.start(tiny(dataset="digits", steps=3))
+    assert runner.wait(run, 60)
+    runner.shutdown()
+    assert seen[0] == 3

@@ -114,5 +114,5 @@ CLASSES = Tool(
     answer,
     lacks,
     without=("label", "space"),
-    seen=("cell",),
+    seen=("spot",),
 )

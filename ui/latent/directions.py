@@ -274,5 +274,5 @@ DIRECTIONS_TOOL = Tool(
     controls,
     answer,
     events={"moves": take_moves, "keep": keep, "drop": drop},
-    seen=("zoom",),
+    seen=("around",),
 )

@@ -23,7 +23,7 @@ from gan_core.draws import seeded
 from gan_core.explorer import Inversion
 from gan_core.frames import extent, pack, png_grid
 from gan_core.latents import LATENTS
-from ui import live, shell
+from ui import components, shell
 from ui.latent.choice import Field, Form, real, whole, word
 from ui.latent.searches import SEARCHES, Search
 from ui.latent.spots import written
@@ -65,7 +65,7 @@ FIELDS = {
     "sought": KEY,  # a search begins by itself where its question is this one: it ends as it ended here
 }
 GONE = "The picture that the link names is not kept here any more. Hand in another one."
-_PAPER = live.mount("paper")
+_PAPER = components.mount("paper")
 
 
 @dataclass
@@ -439,5 +439,5 @@ FIND = Tool(
     answer,
     busy=busy,
     without=("psi",),
-    seen=("zoom",),
+    seen=("found",),
 )

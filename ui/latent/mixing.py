@@ -79,5 +79,5 @@ MIXING = Tool(
     answer,
     lacks,
     without=("space",),
-    seen=("cell",),
+    seen=("spot",),
 )

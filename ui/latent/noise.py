@@ -157,5 +157,5 @@ NOISE = Tool(
     controls,
     answer,
     points_only,
-    seen=("mark", "zoom", "zoom2"),
+    seen=("mark", "sheet", "landing"),
 )

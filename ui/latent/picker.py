@@ -11,7 +11,7 @@ import torch
 
 from gan_core.draws import seeded
 from gan_core.frames import extent, pack, png_grid
-from ui import live
+from ui import components
 from ui.latent.choice import Form
 from ui.latent.spots import HIGHEST
 from ui.latent.tool import Ask
@@ -20,7 +20,7 @@ from ui.palette import PALETTE
 SHOWN, COLUMNS = 48, 8  # samples on a page
 REAL = 300  # points of the data behind them
 LAST_PAGE = HIGHEST // SHOWN
-_PICKER = live.mount("picker")
+_PICKER = components.mount("picker")
 
 
 def popover(form: Form, ask: Ask) -> None:

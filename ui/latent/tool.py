@@ -85,7 +85,7 @@ class Tool:
         events: what the view may say by `setTriggerValue`: name -> called with the form, the ask and what was said. May raise
             PlaygroundError and ValueError.
         without: fields of `choice.COMMON` that it does not ask for, or has among its own controls.
-        seen: names in the address that the view reads and writes by itself, see static/address.js.
+        seen: names in the address that the view reads and writes by itself (static/address.js); no other view has them.
     """
 
     title: str

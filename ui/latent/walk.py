@@ -22,12 +22,13 @@ from ui.latent.tool import Answer, Ask, Tool, sheet
 WAYS = {"slerp": "Around", "lerp": "Straight"}
 ENDS = ("a", "b", "c", "d")
 POINTS = 600  # of a cloud
+FRAMES = (4, 64)  # of each leg, at least and at most
 
 FIELDS = {
     **{name: place(k) for k, name in enumerate(ENDS)},
     "ends": word(2, (2, 3, 4)),
     "way": word("", ("", *PATHS, "both")),
-    "frames": whole(24, 4, 64),
+    "frames": whole(24, *FRAMES),  # of each leg
     "speed": word(16, (8, 16, 30)),  # frames a second
 }
 
@@ -56,7 +57,6 @@ def controls(form: Form, ask: Ask) -> None:
         "Noise vectors of many dimensions all have about the same length. Around the sphere (slerp) every point on the way "
         "has it too; a straight line (lerp) cuts through the middle, where the generator was never trained.",
     )
-    form.slide("frames", "Frames for each leg", 4, 64, 4, "More of them show smaller steps.")
 
 
 def others(values: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
@@ -78,9 +78,14 @@ def along(ask: Ask) -> list[tuple[str, Tensor]]:
     return [(kind, ask.images(path(ends, ask.values["frames"], kind))) for kind in PATHS if way in (kind, "both")]
 
 
+def take_frames(form: Form, ask: Ask, said: Any) -> None:
+    """How many frames each leg has, by the view's own slider, which asks for them itself."""
+    ask.values["frames"] = FIELDS["frames"].read(str(said))
+
+
 def answer(ask: Ask) -> Answer:
     ways, explorer = along(ask), ask.explorer
-    header: dict[str, Any] = {"frames": len(ways[0][1]), "ways": [WAYS[kind] for kind, _ in ways]}
+    header: dict[str, Any] = {"frames": len(ways[0][1]), "each": ask.values["frames"], "ways": [WAYS[kind] for kind, _ in ways]}
     arrays = {f"lengths{k}": step_lengths(samples).numpy() for k, (_, samples) in enumerate(ways)}
     if len(explorer.shape) == 3:
         header["caption"] = (
@@ -134,5 +139,6 @@ WALK = Tool(
     FIELDS,
     controls,
     answer,
+    events={"each": take_frames},
     seen=("frame", "speed", "zoom", "zoom2"),
 )
