@@ -28,8 +28,12 @@ from benchmarks.serving import await_until, chromium, server_rate
 from gan_core.frames import unpack
 
 PERIOD = 0.47  # seconds, as in static/feed.js
-WAKE = 0.1  # seconds, of a session that gets no message
+WAKE = 1.0  # seconds, of a session that gets no message
+SETTLED = 3.0  # seconds from when all pages have run
 LATE = 60.0  # seconds, of a tab that opens beside many others
+
+
+CLIENTS: dict[int, float] = {}  # viewers -> cores that they keep busy, which the server does not have
 
 
 class Viewer:
@@ -113,8 +117,12 @@ def watched_by(app: Page, run: str, count: int, seconds: float) -> tuple[float, 
         time.sleep(PERIOD / count)  # they come at any time
     for viewer in viewers:
         viewer.shown()
-    time.sleep(1)
+    time.sleep(SETTLED)
+    for viewer in viewers:
+        viewer.oldest = 0.0  # from here on
+    busy = time.process_time()
     rate = server_rate(app.store, run, seconds)
+    CLIENTS[count] = (time.process_time() - busy) / seconds
     for viewer in viewers:
         viewer.end()
     return rate, viewers
@@ -162,6 +170,7 @@ def measure(viewers: int, tabs: int, windows: int, seconds: float) -> dict:
                 "steps_per_s": {str(count): round(rate, 1) for count, rate in best.items()},
                 "many_over_none": round(best[viewers] / best[0], 3),
                 "many_over_one": round(best[viewers] / best[1], 3),
+                "cores_of_the_clients": {str(count): round(busy, 2) for count, busy in CLIENTS.items()},
                 "oldest_s": {str(count): round(age, 2) for count, age in oldest.items()},
                 "fewest_answers_in_a_window": fewest,
                 "runs_of_pages_and_parts": parts,
