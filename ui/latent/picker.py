@@ -17,7 +17,7 @@ from ui.latent.spots import HIGHEST
 from ui.latent.tool import Ask
 from ui.palette import PALETTE
 
-SHOWN, COLUMNS = 48, 8  # samples on a page
+SHOWN, COLUMNS = 48, 16  # samples on a page
 REAL = 300  # points of the data behind them
 LAST_PAGE = HIGHEST // SHOWN
 _PICKER = components.mount("picker")
