@@ -1,6 +1,6 @@
-"""Takes the README's pictures anew, from the app as it is: python docs/screenshots.py
+"""Takes the README's pictures anew, from the app as it is: python docs/screenshots.py [PART ...]
 
-Starts the app with an empty folder of runs, trains what the pictures show, and writes docs/*.png.
+Starts the app with an empty folder of runs, trains what the pictures show, and writes docs/*.png; all of them, or some PARTS.
 """
 
 import shutil
@@ -79,8 +79,8 @@ def tell_story(page: Page, server: Server, name: str, at: int) -> None:
         until(lambda: server.store.get(run).status == "stopped")
 
 
-def take(page: Page, server: Server) -> None:
-    """One picture a page, each at its telling moment."""
+def playground(page: Page, server: Server) -> None:
+    """A first run, from outside and inside."""
     page.goto(server.url)
     page.get_by_role("button", name="Start", exact=True).click()
     until(lambda: step(page) > 2500)
@@ -92,12 +92,18 @@ def take(page: Page, server: Server) -> None:
     page.screenshot(path=ROOT / "docs" / "inside.png")
     until(lambda: server.store.runs()[0].status == "finished")
 
+
+def verdict(page: Page, server: Server) -> None:
+    """A run that fails, and why."""
     start_preset(page, server, "slow_discriminator")
     until(lambda: server.store.runs()[0].status == "finished")
     page.locator(".verdict summary").click()
     page.wait_for_timeout(500)
     page.screenshot(path=ROOT / "docs" / "verdict.png")
 
+
+def seeds(page: Page, server: Server) -> None:
+    """Many seeds as they fail, and with a change."""
     page.goto(f"{server.url}collapse?view=seeds")
     cure = page.get_by_role("combobox", name="What may help")
     cure.fill("Unrolled")
@@ -108,31 +114,50 @@ def take(page: Page, server: Server) -> None:
     page.wait_for_timeout(1500)
     page.screenshot(path=ROOT / "docs" / "collapse.png", full_page=True)
 
+
+def collapse_map(page: Page, server: Server) -> None:
+    """576 GANs."""
     page.goto(f"{server.url}collapse?view=map")
     page.get_by_role("button", name="Start the map").click()
-    until(lambda: page.locator(".map").get_attribute("data-done") == "576", 600)
+    until(lambda: page.locator(".map").get_attribute("data-done") == "576", 1200)
     page.locator("rect.cell").nth(12 * 9 + 6).click()
     page.locator(".tiles figure").first.wait_for()
     page.wait_for_timeout(1500)
     page.screenshot(path=ROOT / "docs" / "map.png", full_page=True)
 
+
+def latent(page: Page, server: Server) -> None:
+    """From one digit to another."""
     page.goto(f"{server.url}?run=new")
     page.locator(".st-key-preset_digits button").click()
     until(lambda: page.locator("canvas.images").is_visible())
     page.get_by_role("button", name="Start", exact=True).click()
-    until(lambda: server.store.runs()[0].config.dataset == "digits" and server.store.runs()[0].status == "finished", 300)
+    until(lambda: server.store.runs()[0].config.dataset == "digits" and server.store.runs()[0].status == "finished", 600)
     page.goto(f"{server.url}latent")
     page.get_by_role("radio", name="4", exact=True).click()
     until(lambda: page.locator(".player").get_attribute("data-frames") == "96")
-    page.locator(".player input").fill("30")
+    page.get_by_label("Frame", exact=True).fill("30")
     page.screenshot(path=ROOT / "docs" / "latent.png")
 
-    compare(page, server)
-    tell_stories(page, server)
+
+def listing(page: Page, server: Server) -> None:
+    """The list of what there is by now."""
     page.goto(f"{server.url}runs")
     page.get_by_test_id("stDataFrame").wait_for()
     page.wait_for_timeout(2000)
     page.screenshot(path=ROOT / "docs" / "runs.png")
+
+
+PARTS = {
+    "playground": playground,
+    "verdict": verdict,
+    "seeds": seeds,
+    "map": collapse_map,
+    "latent": latent,
+    "compare": compare,
+    "stories": tell_stories,
+    "runs": listing,
+}
 
 
 def main() -> None:
@@ -140,7 +165,9 @@ def main() -> None:
         server = Server(Path(folder)).ready()
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
         try:
-            take(browser.new_page(viewport={"width": 1280, "height": 800}), server)
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            for part in sys.argv[1:] or PARTS:
+                PARTS[part](page, server)
         finally:
             browser.close()
             server.stop()
