@@ -42,6 +42,7 @@ from gan_core import GANConfig, Runner, RunStore, Trainer, bundle, data
 from gan_core.checkpoints import digest
 from gan_core.errors import PlaygroundError
 from gan_core.maps import Axis, MapSpec
+from gan_core.schema import RUN_TABLES
 from gan_core.store import ENDED, LIVE, RESUMABLE
 from ui import engine
 
@@ -269,13 +270,14 @@ class Checks:
         self.checkpoints = 0
         self.served = 0  # servers that the tab has seen
 
-    def after_a_kill(self, at: float) -> None:
+    def after_a_kill(self, at: float, born: float = 0.0) -> None:
+        """Look at what a server left that was born and killed at these moments."""
         store = RunStore(self.folder)
         db = sqlite3.connect(self.folder / "runs.db")
         if (found := db.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
             self.faults.append(f"integrity_check: {found}")
         rows = {row[0]: row[1] for row in db.execute("SELECT id, status FROM runs")}
-        for table in ("series", "events", "film", "frames", "checkpoints", "cells"):
+        for table in RUN_TABLES:
             for (run,) in db.execute(f"SELECT DISTINCT run FROM {table}"):
                 if run not in rows:
                     self.faults.append(f"{table} has rows of {run}, which is gone")
@@ -292,6 +294,7 @@ class Checks:
             self._check_files(store, run)
             if run.status == "finished":
                 self._check_bits(store, run)
+        self.served += any(line[0] == "seen" and line[1] >= born for line in lines)
         self._count_losses(store, lines, at)
         store.close()
 
@@ -308,7 +311,6 @@ class Checks:
     def _count_losses(self, store: RunStore, lines: list[list[Any]], at: float) -> None:
         """Of each run that was running: since when the store knows nothing of what it did."""
         up = max((line[1] for line in lines if line[0] == "up"), default=at)
-        self.served += any(line[0] == "seen" and line[1] >= up for line in lines)
         told: dict[str, list[tuple[float, int]]] = {}
         for line in lines:
             if line[0] == "at" and line[1] >= up:
@@ -383,22 +385,25 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
         checks = Checks(folder / "runs", journal, folder)
         started, port = time.monotonic(), free_port()
         tab = in_a_process(lambda: keep_tab_open(f"http://localhost:{port}/", journal))
-        for k in range(kills):
-            pid = in_a_process(lambda k=k: live(folder / "runs", journal, gift, seed + k, port))
-            time.sleep(draw.uniform(*LIVES))
-            if os.waitpid(pid, os.WNOHANG) != (0, 0):
-                raise RuntimeError("the server ended by itself, with what stands above")
-            os.kill(pid, signal.SIGKILL)
-            at = time.time()
-            os.waitpid(pid, 0)
-            checks.after_a_kill(at)
-            print(f"\r{k + 1} kills, {len(checks.faults)} faults", end="", file=sys.stderr, flush=True)
-        os.kill(tab, signal.SIGTERM)
-        os.waitpid(tab, 0)
+        try:
+            for k in range(kills):
+                born = time.time()
+                pid = in_a_process(lambda k=k: live(folder / "runs", journal, gift, seed + k, port))
+                time.sleep(draw.uniform(*LIVES))
+                if os.waitpid(pid, os.WNOHANG) != (0, 0):
+                    raise RuntimeError("the server ended by itself, with what stands above")
+                os.kill(pid, signal.SIGKILL)
+                at = time.time()
+                os.waitpid(pid, 0)
+                checks.after_a_kill(at, born)
+                print(f"\r{k + 1} kills, {len(checks.faults)} faults", end="", file=sys.stderr, flush=True)
+        finally:
+            os.kill(tab, signal.SIGTERM)
+            os.waitpid(tab, 0)
         ended = time.monotonic()
         print(file=sys.stderr)
         done(lambda: Life(folder / "runs", journal, gift, seed).finish())
-        checks.after_a_kill(time.time())
+        checks.after_a_kill(time.time(), time.time())
         left = [run.id for run in RunStore(folder / "runs").runs(kind=None) if run.status != "finished"]
         seen = sum(line[0] == "seen" for line in journal.read())
     return {
@@ -432,7 +437,8 @@ def main() -> None:
     args = parser.parse_args()
     found = chaos(args.kills, args.seed)
     print(json.dumps(found, indent=1))
-    sys.exit(bool(found["faults"] or found["unfinished_at_the_end"] or found["lost_s"]["most"] > 2))
+    unseen = args.kills >= 20 and not found["served"]  # a tab that never shows anything is no tab
+    sys.exit(bool(found["faults"] or found["unfinished_at_the_end"] or found["lost_s"]["most"] > 2 or unseen))
 
 
 if __name__ == "__main__":

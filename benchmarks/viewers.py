@@ -3,10 +3,11 @@
 The engine's rate with nobody, with one and with N viewers, in windows that take turns; the best window of each counts. And
 how old what each viewer sees becomes before the next comes: the time since the training thread reported it.
 
-A viewer does what a browser's tab does with the server, and draws nothing: it has a session of Streamlit's, whose parts that run
-by themselves (the sidebar) it runs when they are due, and asks the feed as `static/feed.js` does, with a connection for each
-question. N whole tabs on the same machine would above all cost each other the processor. `--tabs` opens so many, in browser
-contexts of their own, and measures the rate with those too, where there are cores for them.
+A viewer does what a browser's tab does with the server, and draws nothing: it has a session of Streamlit's, in which it runs the page
+and those of its parts that are due again by themselves, and asks the feed as `static/feed.js` does, and for the sidebar's list as
+`static/aside.js` does, with a connection for each question. N whole tabs on the same machine would above all cost each other the
+processor. `--tabs` opens so many, in browser contexts of their own, and measures the rate with those too, where there are cores for
+them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.serving import await_until, chromium, server_rate
 from gan_core.frames import unpack
 
 PERIOD = 0.47  # seconds, as in static/feed.js
+LISTED = 5.0  # seconds between two looks at the list in the sidebar, as in static/aside.js
 WAKE = 1.0  # seconds, of a session that gets no message
 SETTLED = 3.0  # seconds from when all pages have run
 LATE = 60.0  # seconds, of a tab that opens beside many others
@@ -70,6 +72,7 @@ class Viewer:
             return BackMsg(rerun_script=state).SerializeToString()
 
         due: dict[str, tuple[float, float]] = {}  # part of the page -> when it runs next, and how often
+        listed = time.monotonic()
         address = f"{self.url.replace('http', 'ws', 1)}_stcore/stream"
         with connect(address, subprotocols=["streamlit"], max_size=None, open_timeout=LATE) as socket:
             socket.send(run())
@@ -84,6 +87,10 @@ class Viewer:
                 elif kind == "script_finished":
                     self.runs += 1
                     self._shown.set()
+                if time.monotonic() - listed > LISTED:
+                    listed = time.monotonic()
+                    with urllib.request.urlopen(f"{self.url}aside?run={self.run}", timeout=10) as answer:
+                        answer.read()
                 for fragment, (at, every) in list(due.items()):
                     if at <= time.monotonic():
                         due[fragment] = time.monotonic() + every, every

@@ -16,7 +16,7 @@ from .shelf import no_run
 
 NAME_LENGTH = 60  # of a kept direction's name
 KEPT_DIRECTIONS = 100  # of a run
-KEPT_PICTURES = 50  # of a run, the latest
+KEPT_PICTURES, KEPT_BYTES = 1000, 2**23  # of a run, the latest; each stroke of a drawing makes one
 PICTURE_BYTES = 2**20  # of one
 
 
@@ -82,7 +82,7 @@ class Keepsakes:
 
     def put_picture(self, run: str, pixels: np.ndarray) -> str:
         """Keep a picture (C, H, W) of bytes that was looked for among a run's images, and return its key. The same picture has
-        the same key. Of more than KEPT_PICTURES the oldest goes.
+        the same key. Of more than KEPT_PICTURES, or of more than KEPT_BYTES together, the oldest go.
 
         Raises:
             RunError: there is no such run, or the picture is too large.
@@ -98,8 +98,9 @@ class Keepsakes:
             db.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", (run, key, value, time.time()))
             db.execute(
                 "DELETE FROM pictures WHERE run = ?1 AND key NOT IN "
-                "(SELECT key FROM pictures WHERE run = ?1 ORDER BY created DESC LIMIT ?2)",
-                (run, KEPT_PICTURES),
+                "(SELECT key FROM (SELECT key, SUM(LENGTH(value)) OVER (ORDER BY created DESC, key) AS total FROM pictures "
+                "WHERE run = ?1 ORDER BY created DESC, key LIMIT ?2) WHERE total <= ?3)",
+                (run, KEPT_PICTURES, KEPT_BYTES),
             )
         return key
 

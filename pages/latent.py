@@ -18,6 +18,7 @@ REFRESH = 0.4  # seconds between two looks at an answer that is being made
 
 runner = shell.open_page("Latent space")
 store = runner.store
+SEEN = {name for tool in TOOLS.values() for name in tool.seen}
 _VIEWS = {view: components.mount(view) for view in dict.fromkeys(tool.view for tool in TOOLS.values())}
 
 
@@ -124,7 +125,7 @@ def follow(run: str, values: dict, tool: Tool) -> None:
     """Have the address name all that is on the screen. What a link says to the view stays until the view itself puts it there."""
     st.session_state["address"] = {"run": run}  # else the next script would begin with the Playground's
     now = st.query_params.to_dict()
-    shown = {"run": run} | {name: text for name, text in write(values, FIELDS).items() if name not in tool.seen}
+    shown = {"run": run} | {name: text for name, text in write(values, FIELDS).items() if name not in SEEN}
     shown |= {name: now[name] for name in tool.seen if name in now}
     if now != shown:
         st.query_params.from_dict(shown)

@@ -1,8 +1,10 @@
 // What a view shows without the server having to know, a frame, a place, a zoom, as a part of the page's address. Streamlit writes
 // the address as it last heard of it from the page; what the views on the page have to say is put into it here.
 
+const GONE = 1500; // ms after which what a view had to say leaves the address with it
 const REST = 250; // ms without a change until the address follows: browsers refuse one that changes too often
 
+const NEAREST = 1e-9, FARTHEST = 1e9; // half of what a stage shows, the one in shares of how far out it is
 const all = new Set(); // of each view that is there
 let timer = null;
 
@@ -35,11 +37,12 @@ export class Address {
   }
 
   dispose() {
-    const gone = [...this.texts.keys()];
     all.delete(this);
-    const rest = new URL(location.href);
-    for (const name of gone) rest.searchParams.delete(name);
-    if (rest.href !== location.href) history.replaceState(history.state, "", rest.href);
+    setTimeout(() => { // it may only move to another place on the page, where it is made anew
+      const rest = new URL(location.href), held = new Set([...all].flatMap((address) => [...address.texts.keys()]));
+      for (const name of this.texts.keys()) if (!held.has(name)) rest.searchParams.delete(name);
+      if (rest.href !== location.href) history.replaceState(history.state, "", rest.href);
+    }, GONE);
   }
 
   get(name) { return this.texts.get(name); }
@@ -60,8 +63,16 @@ export class Address {
 
   // What a stage's wheel and drag choose.
   follow(name, stage) {
-    const view = this.numbers(name, 3), short = (v) => Number(v.toPrecision(5));
-    if (view && view[2] > 0) stage.view = { x: view[0], y: view[1], half: view[2] };
-    stage.onmoved = () => this.set(name, stage.view ? [stage.view.x, stage.view.y, stage.view.half].map(short).join(",") : "");
+    const view = this.numbers(name, 3);
+    if (view && view[2] > NEAREST * Math.max(1, Math.abs(view[0]), Math.abs(view[1])) && view[2] < FARTHEST) {
+      stage.view = { x: view[0], y: view[1], half: view[2] };
+    }
+    stage.onmoved = () => this.set(name, stage.view ? this.written(stage.view) : "");
+  }
+
+  // To a thousandth of what is seen.
+  written({ x, y, half }) {
+    const places = Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(half))));
+    return [Number(x.toFixed(places)), Number(y.toFixed(places)), Number(half.toPrecision(5))].join(",");
   }
 }

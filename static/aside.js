@@ -26,9 +26,11 @@ class Aside {
 
   async ask() {
     if (document.hidden || !this.header) return;
+    const { focus } = this.header;
     try {
-      const answer = await fetch(new URL(`aside?run=${this.header.focus}`, document.baseURI), { signal: AbortSignal.timeout(10000) });
-      if (answer.status === 200) this.take(new Uint8Array(await answer.arrayBuffer()));
+      const answer = await fetch(new URL(`aside?run=${focus}`, document.baseURI), { signal: AbortSignal.timeout(10000) });
+      const bytes = answer.status === 200 && new Uint8Array(await answer.arrayBuffer());
+      if (bytes && this.header.focus === focus) this.take(bytes); // else the page has another run in focus since
     } catch { /* the server is gone, which Streamlit says */ }
   }
 

@@ -65,7 +65,12 @@ export function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
   const out = [];
-  for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-6; v += step) out.push(Math.abs(v) < step * 1e-6 ? 0 : v);
+  const first = Math.ceil(low / step);
+  for (let k = 0; k <= 3 * count; k++) { // counted, because far from 0 a small step adds nothing
+    const v = (first + k) * step;
+    if (v > high + step * 1e-6) break;
+    out.push(Math.abs(v) < step * 1e-6 ? 0 : v);
+  }
   return out;
 }
 

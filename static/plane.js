@@ -78,6 +78,7 @@ class Plane {
 
   // The cell at which the pointer rests is in the address.
   rest() {
+    if (!this.header) return;
     const { cells } = this.header, at = this.at.map((v) => Math.floor(v * cells));
     this.address.set("cell", at.every((v) => v === Math.floor(cells / 2)) ? "" : at.join(","));
   }

@@ -85,8 +85,13 @@ class Player {
 
   // A message of the page: another walk, or an echo of what it was told.
   take(bytes) {
-    const message = unpack(bytes);
-    if (!this.talk.isBehind(String(message.header.each))) this.accept(message);
+    const message = unpack(bytes), { run, query, each } = message.header, rest = new URLSearchParams(query);
+    rest.delete("frames");
+    const meaning = `${run}?${rest}`, behind = this.talk.isBehind(String(each));
+    if (meaning === this.meaning && behind) return;
+    if (meaning !== this.meaning) this.talk.drop(); // answers about the walk before do not matter any more
+    this.meaning = meaning;
+    this.accept(message);
   }
 
   // So many frames for each leg are wanted: they are asked for at once, and the page hears of it a little later.

@@ -27,7 +27,9 @@ from ui.latent.choice import read
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LAYOUTS = ("wide", "compact")
 EXPLORERS = 2  # answers about latent spaces that are computed at once: each may take some hundred MiB
-PATIENCE = 20.0  # seconds that one waits for its turn
+WAITING = 8  # more may wait for their turn
+PATIENCE = 20.0  # seconds that one waits
+CROWDED = "Too many others look into latent spaces at the moment. Try again."
 MOST_DIGITS = 12  # of a step
 
 
@@ -99,17 +101,23 @@ class Shared:
 
 _SHARED = Shared()
 _exploring = threading.BoundedSemaphore(EXPLORERS)
+_asking = threading.BoundedSemaphore(EXPLORERS + WAITING)  # those who wait hold a thread that all routes share
 
 
 @contextmanager
 def _in_turn() -> Iterator[None]:
     """One of a few at once."""
-    if not _exploring.acquire(timeout=PATIENCE):
-        raise HTTPException(503, "Too many others look into latent spaces at the moment. Try again.", _HEADERS)
+    if not _asking.acquire(blocking=False):
+        raise HTTPException(503, CROWDED, _HEADERS)
     try:
-        yield
+        if not _exploring.acquire(timeout=PATIENCE):
+            raise HTTPException(503, CROWDED, _HEADERS)
+        try:
+            yield
+        finally:
+            _exploring.release()
     finally:
-        _exploring.release()
+        _asking.release()
 
 
 def _message(runner: Runner, runs: list[Run], layout: str) -> bytes:

@@ -81,6 +81,22 @@ def test_the_mark_and_both_views_come_back(opened):
     assert stands() == before
 
 
+@pytest.mark.parametrize("nonsense", ["1e6,0,6e-11", "0,0,-1", "1,0,1e-16", "x", "1,2", "0,0,1e300"])
+def test_a_view_that_shows_nothing_is_left_out(opened, nonsense):
+    page = opened(POINTS, f"&tool=noise&landing={nonsense}")
+    expect(page.locator("canvas.data")).to_have_attribute("data-zoom", "1.000")
+
+
+def test_the_cell_of_a_table_comes_back(opened):
+    page = opened(DIGITS, "&tool=classes&spot=3,2")
+    expect(page.locator(".where")).to_have_text("Class 3, seed 2")
+    page.locator("canvas.cells").focus()
+    page.keyboard.press("ArrowRight")
+    until(lambda: "spot=4%2C2" in page.evaluate("location.search"))
+    page.reload()
+    expect(page.locator(".where")).to_have_text("Class 4, seed 2")
+
+
 def test_of_much_noise_two_directions_are_shown_or_two_of_its_numbers(opened):
     page = opened(POINTS.but(latent_dim=6), "&tool=noise")
     expect(page.locator(".where")).to_contain_text("Component 1 at")

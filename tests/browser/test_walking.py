@@ -122,6 +122,9 @@ def test_the_frame_and_the_speed_of_a_walk_come_back(digits):
     choose(page, "Plane")
     until(lambda: asked(page).get("tool") == "plane")
     until(lambda: {"frame", "speed"}.isdisjoint(asked(page)))
+    choose(page, "Nothing")  # another run of the page does not bring them back
+    until(lambda: asked(page).get("ground") == "none")
+    assert {"frame", "speed"}.isdisjoint(asked(page))
 
 
 def test_more_frames_come_while_the_slider_moves_and_the_address_follows(digits):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gan_core import GANConfig, RunError, RunStore
-from gan_core.keepsakes import KEPT_DIRECTIONS, KEPT_PICTURES, NAME_LENGTH
+from gan_core.keepsakes import KEPT_DIRECTIONS, NAME_LENGTH
 from gan_core.schema import SCHEMA, metric_series
 from gan_core.store import ENDED, KEPT_CHECKPOINTS, LIVE, RESUMABLE, default_name, runs_folder
 
@@ -734,9 +734,15 @@ def test_a_picture_belongs_to_its_run(store, run):
     assert store.picture(store.create([GANConfig()]), key) is None
 
 
-def test_of_too_many_pictures_the_oldest_goes(store, run):
-    keys = [store.put_picture(run, np.full((1, 2, 2), value)) for value in range(KEPT_PICTURES + 1)]
-    assert [store.picture(run, key) is not None for key in keys] == [False] + [True] * KEPT_PICTURES
+def test_of_too_large_pictures_the_oldest_goes(store, run):
+    keys = [store.put_picture(run, np.full((1, 1024, 1024), value)) for value in range(9)]  # 1 MiB each
+    assert [store.picture(run, key) is not None for key in keys] == [False] + [True] * 8
+
+
+def test_of_too_many_pictures_the_oldest_goes(store, run, monkeypatch):
+    monkeypatch.setattr("gan_core.keepsakes.KEPT_PICTURES", 5)
+    keys = [store.put_picture(run, np.full((1, 2, 2), value)) for value in range(6)]
+    assert [store.picture(run, key) is not None for key in keys] == [False] + [True] * 5
 
 
 def test_a_picture_that_is_too_large_is_refused(store, run):

@@ -1,13 +1,17 @@
 """Who the routes beside Streamlit's own answer."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gan_core import GANConfig, Runner, RunStore
-from ui import engine, signing
+from gan_core.frames import unpack
+from ui import aside, engine, feed, signing
 from ui.feed import ROUTES
 
 PATHS = [route.path for route in ROUTES]
@@ -110,3 +114,58 @@ def test_viewers_share_one_message(ask, run, monkeypatch):
     feed.engine.runner().store.update(run, step=1)
     ask("/live/{run}", host="localhost")
     assert len(made) == 2
+
+
+# The latent page's answers come in turn
+
+
+def test_at_most_so_many_explore_at_once_and_as_many_wait():
+    with ExitStack() as stack:
+        for _ in range(feed.EXPLORERS):
+            stack.enter_context(feed._in_turn())
+        with ThreadPoolExecutor(feed.WAITING) as waiting:
+            turns = [waiting.submit(_take_a_turn) for _ in range(feed.WAITING)]
+            while feed._asking._value:  # until all of them wait
+                time.sleep(0.01)
+            with pytest.raises(HTTPException, match="Too many others") as refused, feed._in_turn():
+                pass
+            assert refused.value.status_code == 503
+            stack.close()  # now the others get their turn
+            assert [turn.result(10) for turn in turns] == [True] * feed.WAITING
+
+
+def _take_a_turn():
+    with feed._in_turn():
+        return True
+
+
+def test_a_turn_ends_with_whatever_goes_wrong_in_it():
+    for _ in range(feed.EXPLORERS + feed.WAITING + 1):
+        with pytest.raises(ValueError), feed._in_turn():
+            raise ValueError
+    assert _take_a_turn()
+
+
+# The list in the sidebar
+
+
+def _listed(store, focus=None):
+    header, _ = unpack(aside.message(store, focus))
+    return [(row["id"], row["word"]) for row in header["runs"]]
+
+
+def test_the_run_in_focus_is_listed_first_and_the_others_only_while_they_are_live(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    ended, trains, waits = (store.create([GANConfig()], owner="test") for _ in range(3))
+    store.update(ended, status="finished")
+    store.update(trains, status="running")
+    assert _listed(store) == [(waits, "Waiting"), (trains, "Training")]
+    assert _listed(store, store.get(ended)) == [(ended, "Finished"), (waits, "Waiting"), (trains, "Training")]
+    assert _listed(store, store.get(trains)) == [(trains, "Training"), (waits, "Waiting")]
+
+
+def test_of_very_many_live_runs_some_are_listed(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    runs = [store.create([GANConfig()], owner="test") for _ in range(aside.SHOWN + 3)]
+    assert len(_listed(store)) == aside.SHOWN
+    assert _listed(store, store.get(runs[0]))[0][0] == runs[0]

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from gan_core import GANConfig, RunError, Trainer
+from gan_core.directions import Directions
 from gan_core.explorer import Explorer
 from ui.latent import classes, mixing, noise
 from ui.latent.choice import COMMON
@@ -84,6 +85,16 @@ def test_a_slice_along_directions_shows_more_than_one_of_two_numbers():
     reach = float(np.abs(along["noise"]).max())
     assert np.ptp(numbers, axis=(0, 1)).max() == 0
     np.testing.assert_allclose(np.ptp(along["points"], axis=(0, 1)), [4 * reach, 6 * reach], rtol=0.1)
+
+
+def test_of_two_directions_that_are_opposite_one_is_shown(monkeypatch):
+    """As those between the means of two classes are."""
+    explorer = Explorer(Trainer(POINTS))
+    vectors = torch.tensor([[0.6, 0.8, 0.0, 0.0], [-0.6, -0.8, 0.0, 0.0]])
+    found = Directions("classes", "z", vectors, torch.ones(2), torch.ones(2), ("mode 0", "mode 1"), "")
+    monkeypatch.setattr("ui.latent.directions.found", lambda ask: found)
+    header, _ = noise.answer(ask(explorer))
+    assert header["names"] == ["Mode 0", "at right angles to it"]
 
 
 def test_a_generator_that_makes_one_thing_has_its_numbers_shown():

@@ -77,6 +77,7 @@ class Finding:
     problem: str = ""  # of the last file
     files: int = 0
     drawing: bytes = b""  # of a square, grey, row by row
+    followed: bool = False  # whether a link has begun a search
 
 
 def _mine(ask: Ask) -> Finding:
@@ -122,13 +123,9 @@ def controls(form: Form, ask: Ask) -> None:
         words = {"no": "The chosen one", "yes": "Any"}
         form.segments("any", "Class to look in", words, "With any class, the starts are spread over all of them.")
     search = _search(ask)
-    if (
-        search is None
-        and ask.values["sought"]
-        and (wanted := target(ask)) is not None
-        and ask.values["sought"] == _key(ask, wanted)
-    ):
-        _begin(ask)  # a link to what a search found
+    if search is None and not _mine(ask).followed and _was_sought(ask) and SEARCHES.has_room:
+        _mine(ask).followed = True  # a link to what a search found; later ones are for the button
+        _begin(ask)
         search = _search(ask)
     if search is not None and search.is_live:
         st.button(
@@ -193,7 +190,9 @@ def target(ask: Ask) -> Tensor | None:
     if source == "place":
         return torch.tensor([ask.values["px"], ask.values["py"]])
     pixels = _kept(ask, source)
-    return None if pixels is None or not pixels.any() else torch.from_numpy(pixels.astype(np.float32)).reshape(shape) / 127.5 - 1
+    if pixels is None or (source == "drawing" and not pixels.any()):
+        return None
+    return torch.from_numpy(pixels.astype(np.float32)).reshape(shape) / 127.5 - 1
 
 
 def _kept(ask: Ask, source: str) -> np.ndarray | None:
@@ -234,7 +233,8 @@ def _upload(mine: Finding, ask: Ask) -> None:
         "link to this page shows it.",
     )
     if mine.file and _kept(ask, "image") is None:  # another run's
-        _keep(ask, "image", _fit(mine.file[1], size, channels).pixels)
+        with shell.attempt():
+            _keep(ask, "image", _fit(mine.file[1], size, channels).pixels)
     if mine.problem:
         st.error(f":small[{shell.plain(mine.problem)}]")  # the form is narrow
     elif mine.file:
@@ -265,7 +265,8 @@ def _handed_in(mine: Finding, ask: Ask, key: str) -> None:
 def _draw(mine: Finding, ask: Ask) -> None:
     channels, size, _ = ask.explorer.shape
     if any(mine.drawing) and _kept(ask, "drawing") is None:  # another run's
-        _keep(ask, "drawing", drawn(ask, mine.drawing))
+        with shell.attempt():
+            _keep(ask, "drawing", drawn(ask, mine.drawing))
     pixels = _kept(ask, "drawing")
     if pixels is None and ask.values["drawing"]:
         st.caption(GONE)

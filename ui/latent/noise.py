@@ -21,6 +21,7 @@ from ui.latent.walk import POINTS
 
 CELLS = 32  # along a side
 MARGIN = 1.08  # around the lattice
+PARALLEL = 0.9999  # cosine of two directions, from which on they are one
 TINTS = {"folding": "Folding", "density": "Density"}
 
 FIELDS = {
@@ -93,9 +94,11 @@ def axes(ask: Ask) -> tuple[tuple[int, int] | Tensor, list[str], str]:
             held = f" {error} The slice goes along two numbers of the noise.{held}"
         else:
             pair = directions.pair(ask, len(found.names))
-            frame = orthonormal(torch.cat([found.vectors[list(pair)], torch.eye(rest + 2)]))[:2]
             first, second = (found.names[k] for k in pair)
-            second = second if pair[0] != pair[1] else "at right angles to it"
+            chosen = found.vectors[list(pair)]
+            if abs(float(chosen[0] @ chosen[1])) > PARALLEL:
+                chosen, second = chosen[:1], "at right angles to it"
+            frame = orthonormal(torch.cat([chosen, torch.eye(rest + 2)]))[:2]
             return frame, [first[0].upper() + first[1:], second], held
     across, upwards = numbers(ask)
     return (across, upwards), [f"Noise {across}", f"noise {upwards}"], held

@@ -96,6 +96,12 @@ class Searches:
             self._pool.submit(search.run)
             return search
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a search would begin at once."""
+        with self._lock:
+            return sum(search.is_live for search in self._of.values()) < AT_ONCE
+
     def get(self, tab: str, key: str) -> Search | None:
         """The tab's search for what is asked. One for something else ends: nobody will see what it finds."""
         with self._lock:
