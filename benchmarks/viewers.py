@@ -3,11 +3,11 @@
 The engine's rate with nobody, with one and with N viewers, in windows that take turns; the best window of each counts. And
 how old what each viewer sees becomes before the next comes: the time since the training thread reported it.
 
-A viewer does what a browser's tab does with the server, and draws nothing: it has a session of Streamlit's, in which it runs the
-page and those of its parts that are due again by themselves, and asks the feed as `static/feed.js` does, and for the sidebar's list
-as `static/aside.js` does, with a connection for each question. N whole tabs on the same machine would above all cost each other
-the processor. `--tabs` opens so many, in browser contexts of their own, and measures the rate with those too, where there are cores
-for them.
+A viewer does what a browser's tab does with the server, and draws nothing: it has a session of Streamlit's, in which it runs
+the page and those of its parts that are due again by themselves, and asks the feed as `static/feed.js` does, and for the
+sidebar's list as `static/aside.js` does, with a connection for each question. N whole tabs on the same machine would above
+all cost each other the processor. `--tabs` opens so many, in browser contexts of their own, and measures the rate with those
+too, where there are cores for them.
 """
 
 from __future__ import annotations
