@@ -621,7 +621,7 @@ def test_a_harmed_bundle_is_refused_or_whole(request, kind, data):
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@settings(max_examples=5000, deadline=None, database=None, suppress_health_check=_QUIET)
+@settings(max_examples=10_000, deadline=None, database=None, suppress_health_check=_QUIET)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ["bundle", "images"])
 def test_ten_thousand_harmed_bundles_are_refused_or_whole(request, kind, data):
