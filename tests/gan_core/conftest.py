@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -103,6 +104,8 @@ def paused(runner, endless, status):
 @pytest.fixture(scope="session")
 def spawn():
     """Starts `python ARGS…` in the project's folder; whatever still runs at the end of the session is killed."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background, whose children would ignore Ctrl-C too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     processes = []
 
     def start(*args, env=None, **options):
