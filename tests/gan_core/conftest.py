@@ -104,7 +104,7 @@ def paused(runner, endless, status):
 @pytest.fixture(scope="session")
 def spawn():
     """Starts `python ARGS…` in the project's folder; whatever still runs at the end of the session is killed."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background, whose children would ignore Ctrl-C too
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job, and inherited
         signal.signal(signal.SIGINT, signal.default_int_handler)
     processes = []
 
