@@ -1,6 +1,7 @@
 // How a view that holds controls of its own talks with the server: it asks the feed at once (GET explore/RUN, see ui/feed.py), and
 // tells the page a little later what was chosen, for the address.
 
+const LONGEST = 1000; // ms between an answer and the next question
 const PAUSE = 200; // ms without a change until the page is told: keys and clicks come in rows
 const TURNS = ["pointerdown", "focusin"]; // the person turns to something else, which may take the view away: the page is told first
 
@@ -20,10 +21,12 @@ export class Talk {
       this.next = null;
       try {
         const answer = await fetch(url, { signal: AbortSignal.timeout(30000) });
+        const pause = Number(answer.headers.get("X-Pause")) || 0; // while a run trains, which goes on beside
         const bytes = answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null, words = bytes ? "" : await answer.text();
         if (turn !== this.turn) continue;
         if (bytes) await this.answered(bytes);
         this.trouble(words.slice(0, 300));
+        if (pause) await new Promise((done) => setTimeout(done, Math.min(pause, LONGEST)));
       } catch {
         if (turn === this.turn) this.trouble("No answer from the server.");
       }

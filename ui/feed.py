@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from gan_core.store import Run
 from ui import aside, atlas, compare_message, engine, film, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 from ui.latent.choice import read
+from ui.latent.searches import RESTS
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LAYOUTS = ("wide", "compact")
@@ -205,9 +207,12 @@ def explore_feed(request: Request) -> Response:
     """What a tool of the latent page answers to what the address asks about a run."""
     with _in_turn(), _told():
         runner, (run,) = _runs(request)
+        begun = time.perf_counter()
         ask = tools.asked(runner.store, run, request.query_params)
         made = tools.message(ask, ask.values["tool"])
-        return Response(made, media_type="application/octet-stream", headers=_HEADERS)
+        trains = bool(runner.store.runs(("running",), limit=1, kind=None))
+        pause = round(1000 * RESTS * (time.perf_counter() - begun)) if trains else 0  # ms, for the view's next question
+        return Response(made, media_type="application/octet-stream", headers={**_HEADERS, "X-Pause": str(pause)})
 
 
 def walk_file(request: Request) -> Response:

@@ -1,6 +1,8 @@
 """Searches in threads of their own: one for each tab, ended by whoever asks for another, forgotten at no cost."""
 
+import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ import torch
 from gan_core import RunError
 from gan_core.explorer import Inversion
 from ui.latent import searches
-from ui.latent.searches import MOST, Searches
+from ui.latent.searches import MOST, Gentle, Searches
 
 FOUND = Inversion(torch.zeros(1), torch.zeros(2), None, 0.0, torch.zeros(1, 1), torch.zeros(1), 1)
 
@@ -114,3 +116,20 @@ def test_all_end_with_the_server():
     going = [every.start(f"tab {k}", "key", endless) for k in range(4)]
     every.shutdown()
     assert not any(search.is_live for search in going)
+
+
+@pytest.mark.parametrize(
+    ("trains", "step", "rests"), [(False, 0.01, []), (True, 0.01, [0.02]), (True, 5.0, [searches.LONGEST_REST])]
+)
+def test_a_search_rests_twice_as_long_as_a_step_took_while_a_run_trains(monkeypatch, trains, step, rests):
+    clock, slept = iter([100.0, 100.0 + step, 200.0]), []
+    monkeypatch.setattr(searches, "time", SimpleNamespace(perf_counter=lambda: next(clock), sleep=slept.append))
+    Gentle(lambda: trains).rest()
+    assert slept == pytest.approx(rests)
+
+
+def test_a_store_that_cannot_be_read_does_not_end_a_search():
+    def trains() -> bool:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    assert Gentle(trains).rest() is None

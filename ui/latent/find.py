@@ -25,7 +25,7 @@ from gan_core.frames import extent, pack, png_grid
 from gan_core.latents import LATENTS
 from ui import components, shell
 from ui.latent.choice import Field, Form, real, whole, word
-from ui.latent.searches import SEARCHES, Search
+from ui.latent.searches import SEARCHES, Gentle, Search
 from ui.latent.spots import written
 from ui.latent.tool import Answer, Ask, Tool
 from ui.palette import PALETTE
@@ -325,6 +325,12 @@ def _begin(ask: Ask) -> None:
     label = None if values["any"] == "yes" or space == "w" else ask.label
 
     def work(progress: Callable[[float, float], None], stop: Callable[[], bool]) -> Inversion:
+        gentle = Gentle(lambda: bool(ask.store.runs(("running",), limit=1, kind=None)))
+
+        def told(share: float, least: float) -> None:
+            progress(share, least)
+            gentle.rest()
+
         return explorer.invert(
             wanted,
             space,
@@ -332,7 +338,7 @@ def _begin(ask: Ask) -> None:
             steps=values["descent"],
             label=label,
             stay=values["stay"] == "yes",
-            progress=progress,
+            progress=told,
             stop=stop,
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from gan_core import PlaygroundError, RunError
 from gan_core.explorer import Inversion
@@ -14,7 +16,33 @@ AT_ONCE = 2  # searches that compute; others wait
 MOST = 16  # searches that are remembered or wait
 PATIENCE = 90.0  # seconds after which a search that nobody looks at ends; a tab in the background still looks once a minute
 
+RESTS, LONGEST_REST = 2.0, 0.2  # times as long as a step took, and seconds at most
+ASKED_SECONDS = 0.5  # between two looks whether a run trains
+
 Work = Callable[[Callable[[float, float], None], Callable[[], bool]], Inversion]  # (progress, stop) -> what was found
+
+
+class Gentle:
+    """Rests between the steps of a search while a run trains, which would else have to share its cores half and half.
+
+    Args:
+        trains: whether one does.
+    """
+
+    def __init__(self, trains: Callable[[], bool]):
+        self._trains, self._does, self._asked = trains, False, 0.0
+        self._last = time.perf_counter()
+
+    def rest(self) -> None:
+        """After a step."""
+        now = time.perf_counter()
+        if now - self._asked > ASKED_SECONDS:
+            self._asked = now
+            with suppress(sqlite3.Error, OSError):  # a store that cannot be read is said elsewhere
+                self._does = self._trains()
+        if self._does:
+            time.sleep(min(LONGEST_REST, RESTS * (now - self._last)))
+        self._last = time.perf_counter()
 
 
 class Search:
