@@ -132,7 +132,7 @@ def latent(page: Page, server: Server) -> None:
     page.locator(".st-key-preset_digits button").click()
     until(lambda: page.locator("canvas.images").is_visible())
     page.get_by_role("button", name="Start", exact=True).click()
-    until(lambda: server.store.runs()[0].config.dataset == "digits" and server.store.runs()[0].status == "finished", 600)
+    until(lambda: any(run.config.dataset == "digits" and run.status == "finished" for run in server.store.runs()), 600)
     page.goto(f"{server.url}latent")
     page.get_by_role("radio", name="4", exact=True).click()
     until(lambda: page.locator(".player").get_attribute("data-frames") == "96")
