@@ -51,7 +51,6 @@ from .errors import RunError
 from .files import whole
 from .film import BYTES, FRAMES
 from .frames import TRACE, pack, unpack
-from .shelf import check_note, check_tags
 from .store import KEPT_CHECKPOINTS, Run, RunStore
 
 FORMAT = 1
@@ -372,8 +371,8 @@ def _adopted(store: RunStore, bundle: _Bundle) -> str:
         rate=row.rate,
         message=plain(row.message),
         parent_step=row.parent_step,
-        note=check_note(row.note),
-        tags=json.dumps(check_tags(row.tags)),
+        note=row.note,
+        tags=json.dumps(row.tags),
     )
 
 

@@ -169,8 +169,7 @@ def read_run(content: bytes) -> tuple[RunPart, list[GANConfig]]:
         outline(configs)
     except ConfigError as error:
         raise RunError(str(error)) from error
-    check_note(run.note)
-    check_tags(run.tags)
+    run = run.model_copy(update={"note": check_note(run.note), "tags": check_tags(run.tags)})
     if run.step > configs[0].steps:
         raise RunError(f"step {run.step:,} is after the last one, {configs[0].steps:,}")
     return run, configs

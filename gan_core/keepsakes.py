@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .errors import RunError
+from .schema import Database
 from .shelf import no_run
 
 NAME_LENGTH = 60  # of a kept direction's name
@@ -35,16 +35,8 @@ class KeptDirection:
     deviation: float
 
 
-class Keepsakes:
+class Keepsakes(Database):
     """The part of a `RunStore` that keeps directions and pictures. They belong to their run: a fork begins without."""
-
-    folder: Path
-
-    def _db(self) -> sqlite3.Connection:
-        raise NotImplementedError
-
-    def _write(self) -> AbstractContextManager[sqlite3.Connection]:
-        raise NotImplementedError
 
     def put_direction(self, run: str, name: str, space: str, vector: np.ndarray, deviation: float) -> str:
         """Keep a direction (Z,) with a run under a name, in place of one of the same name; returns the name as it is kept. It

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import numpy as np
 
@@ -47,6 +49,20 @@ CREATE TABLE IF NOT EXISTS pictures (
     run TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, created REAL NOT NULL, PRIMARY KEY (run, key));
 """
 RUN_TABLES = ("series", "events", "commands", "frames", "film", "checkpoints", "cells", "directions", "pictures")
+
+
+class Database:
+    """What the parts of a `RunStore` know of it."""
+
+    folder: Path
+
+    def _db(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        raise NotImplementedError
+
+    def _write(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A transaction."""
+        raise NotImplementedError
 
 
 def metric_series(name: str) -> str:

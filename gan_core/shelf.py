@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from .errors import RunError
+from .schema import Database
 
 LIVE = ("queued", "running", "paused")  # a worker holds the run in memory, or will
 RUN_NAME, NOTE, TAGS, TAG = 80, 2000, 12, 30  # letters of a name and a note, tags of a run, letters of a tag
@@ -72,16 +71,8 @@ class Line:
         return sum(known) / len(known) if known else math.nan
 
 
-class Shelf:
+class Shelf(Database):
     """The part of a `RunStore` that keeps order among its runs."""
-
-    folder: Path
-
-    def _db(self) -> sqlite3.Connection:
-        raise NotImplementedError
-
-    def _write(self) -> AbstractContextManager[sqlite3.Connection]:
-        raise NotImplementedError
 
     def lines(self, trashed: bool = False) -> list[Line]:
         """All runs and maps, or all that are in the trash, newest first. One query, whatever their number."""

@@ -21,7 +21,7 @@ const HTML = `
     <details class="save"><summary>Save</summary><div>${Object.entries(SAVED).map(([kind, name]) => `<a data-kind="${kind}">${name}</a>`).join("")}</div></details></div>
   <div class="strips"></div>
   <canvas class="lengths" role="img"></canvas>
-  <label class="each">Frames for each leg <input type="range" min="4" max="64" step="4" title="More of them show smaller steps."><output></output></label>
+  <label class="each">Frames for each leg <input type="range" step="4" title="More of them show smaller steps."><output></output></label>
   <div class="trouble" role="status"></div>
   <div class="caption"></div>
 </div>`;
@@ -134,6 +134,7 @@ class Player {
       way.large.hidden = way.strip.hidden = header.kind === "points";
     });
     this.place.max = header.frames - 1;
+    Object.assign(this.each, { min: header.few, max: header.many });
     if (!this.talk.waits) this.each.value = this.find(".each output").textContent = header.each; // else the hand is still on it
     this.find(".caption").textContent = header.caption;
     this.link();

@@ -85,7 +85,8 @@ def take_frames(form: Form, ask: Ask, said: Any) -> None:
 
 def answer(ask: Ask) -> Answer:
     ways, explorer = along(ask), ask.explorer
-    header: dict[str, Any] = {"frames": len(ways[0][1]), "each": ask.values["frames"], "ways": [WAYS[kind] for kind, _ in ways]}
+    header: dict[str, Any] = {"frames": len(ways[0][1]), "ways": [WAYS[kind] for kind, _ in ways]}
+    header |= {"each": ask.values["frames"], "few": FRAMES[0], "many": FRAMES[1]}
     arrays = {f"lengths{k}": step_lengths(samples).numpy() for k, (_, samples) in enumerate(ways)}
     if len(explorer.shape) == 3:
         header["caption"] = (
