@@ -131,8 +131,9 @@ def follow(run: str, values: dict, tool: Tool) -> None:
         st.query_params.from_dict(shown)
 
 
-def show(ask: Ask, tool: Tool, heard: dict) -> None:
-    """The tool's view. While its answer is still being made, this part of the page runs again; the whole page when it is done."""
+def show(ask: Ask, tool: Tool, heard: dict, waits: bool) -> None:
+    """The tool's view. Where the controls say that its answer is still being made, this part of the page runs again, and the
+    whole page when it is done, be it by now."""
 
     def view() -> None:
         try:
@@ -147,7 +148,7 @@ def show(ask: Ask, tool: Tool, heard: dict) -> None:
         if done:
             st.rerun()
 
-    if tool.busy(ask):
+    if waits:
         awaited()
     else:
         view()  # what it says is heard by the whole page, so that the address follows
@@ -186,13 +187,13 @@ with shell.guarded():
             form.segments("tool", "Look at it as", {name: tool.title for name, tool in fitting.items()}, about)
         choose_rest(form, run, ask)
         tool = fitting[values["tool"]]
-        tool.controls(form, ask)
+        waits = tool.controls(form, ask)
         picker.popover(form, ask)
         if left_out := st.session_state.get("latent_left_out"):
             st.caption(f":material/link_off: Not all of the link was used. {shell.plain(' '.join(left_out))}")
         if notice := shell.notice():
             st.warning(notice)
     with right:
-        show(ask, tool, listeners(values["tool"], form, ask))
+        show(ask, tool, listeners(values["tool"], form, ask), bool(waits))
     follow(run.id, values, tool)
     form.told()

@@ -84,7 +84,7 @@ def _mine(ask: Ask) -> Finding:
     return ask.values.setdefault("finding", Finding())
 
 
-def controls(form: Form, ask: Ask) -> None:
+def controls(form: Form, ask: Ask) -> bool:
     mine = _mine(ask)
     images = len(ask.explorer.shape) == 3
     sources = {"data": "Data set", "image": "Upload", "drawing": "Draw"} if images else {"data": "Data set", "place": "Place"}
@@ -127,7 +127,8 @@ def controls(form: Form, ask: Ask) -> None:
         _mine(ask).followed = True  # a link to what a search found; later ones are for the button
         _begin(ask)
         search = _search(ask)
-    if search is not None and search.is_live:
+    live = search is not None and search.is_live  # once: it may end while this is drawn
+    if live:
         st.button(
             "Stop", icon=":material/stop:", key="find_stop", on_click=search.stop, help="Ends it with what there is so far."
         )
@@ -142,7 +143,7 @@ def controls(form: Form, ask: Ask) -> None:
             disabled=target(ask) is None,
             help="Starts the search. It goes on while you look at something else on this page.",
         )
-    found = search.found if search is not None and not search.is_live else None
+    found = search.found if search is not None and not live else None
     st.caption("Go on from it with the other tools: use it as")
     with st.container(horizontal=True):
         for letter in LETTERS:
@@ -157,6 +158,7 @@ def controls(form: Form, ask: Ask) -> None:
     if letters := [letter for letter in LETTERS if found is not None and ask.values[letter] == written(found.latent)]:
         names = " and ".join(letter.upper() for letter in letters)
         st.caption(f":material/check: {names} {'is' if len(letters) == 1 else 'are'} now what was found. Choose another tool.")
+    return live
 
 
 def usual_lengths(ask: Ask) -> tuple[float, float] | None:

@@ -78,7 +78,7 @@ class Tool:
         title, text: its name, and what it shows.
         view: the component that draws its answers: static/<view>.js.
         fields: what it can be told, beside `choice.COMMON`.
-        controls: draws them into a form; the ask is for what a run offers.
+        controls: draws them into a form; the ask is for what a run offers. True where they say that the answer is being made.
         answer: header and arrays of what the view draws.
         lacks: says in a sentence why a generator cannot be looked at so; "" where it can.
         busy: whether the answer is still being made, and has to be asked for again.
@@ -92,7 +92,7 @@ class Tool:
     text: str
     view: str
     fields: Mapping[str, Field]
-    controls: Callable[[Form, Ask], None]
+    controls: Callable[[Form, Ask], bool | None]
     answer: Callable[[Ask], Answer]
     lacks: Callable[[Explorer], str] = anything
     busy: Callable[[Ask], bool] = lambda ask: False
