@@ -188,7 +188,8 @@ def _point(number: int, cells: list[str], columns: tuple[int, int], delimiter: s
 
 
 def _quoted(text: str) -> str:
-    return f"“{text[:20]}…”" if len(text) > 20 else f"“{text}”"
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:20])
+    return f"“{shown}…”" if len(text) > 20 else f"“{shown}”"
 
 
 def _fitted(points: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in Path(item.fspath).parts:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))  # one after the other, beside the tests without a browser
 
 
 @pytest.fixture(scope="session")

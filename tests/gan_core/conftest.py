@@ -6,18 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from gan_core import GANConfig, Runner, RunStore, Trainer
 from gan_core.data import Source
 from gan_core.features import judge_of
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,8 @@ def test_points_of_a_table_are_a_drawing():
         ("1,2\n3,-inf", "Line 2: y is “-inf”, which is no place. Remove the line"),
         ("1,2\n3,1e999", "Line 2: y is “1e999”, which is no place"),
         ("1,2\n3," + "4" * 10_000, "Line 2 has more than 10,000 characters"),
+        ("0;\ud800", r"Line 1: y “\?” is no number"),  # half of a pair of surrogates cannot be printed
+        ("1,2\n3,\x1b[2J", r"Line 2: y “\?\[2J” is no number"),
         ("1,2\n3," + "z" * 100, r"Line 2: y “z{20}…” is no number"),
         ('1,2\n"3,4', "Line 2 cannot be read"),
         ("1,2\n1,2\n1.0,2.0", "All points lie in one place"),
