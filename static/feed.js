@@ -69,7 +69,12 @@ export class Feed {
   }
 }
 
+const HEARD = 1000; // ms in which the page has heard what a view said, unless it computes
+
 // One view for each place on the page, made at its first message: what a component's module exports.
+//
+// Until a page runs, Streamlit keeps the last that a view has said. So a changed status, which the page sees by itself when it
+// runs for whatever reason, waits a while behind what a person did.
 export function views(make) {
   const all = new WeakMap();
   return {
@@ -77,7 +82,12 @@ export function views(make) {
       const { parentElement, data } = component;
       if (!all.has(parentElement)) all.set(parentElement, make(parentElement));
       const view = all.get(parentElement);
-      view.trigger = (name, value) => component.setTriggerValue(name, value);
+      view.trigger = (name, value) => {
+        const now = performance.now(), wait = name === "status" ? (view.told ?? -HEARD) + HEARD - now : 0;
+        if (wait > 0) { setTimeout(() => { if (all.has(parentElement)) view.trigger(name, value); }, wait); return; }
+        if (name !== "status") view.told = now;
+        component.setTriggerValue(name, value);
+      };
       if (data && data.length) view.take(data);
     },
     dispose(parentElement) {

@@ -136,3 +136,21 @@ def test_a_slow_step_tells_its_stages(server, tabs):
     expect(system).to_be_hidden()
     expect(page.locator(".monitor canvas.points")).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
+
+
+def test_a_changed_status_waits_behind_what_a_person_did(server, tabs):
+    page = tabs(server.url)
+    said = page.evaluate("""async () => {
+        const { views } = await import(new URL("app/static/feed.js", document.baseURI));
+        const view = { take() {} }, said = [], place = document.createElement("div");
+        const all = views(() => view), begun = performance.now();
+        const setTriggerValue = (name, value) => said.push([name, value, performance.now() - begun]);
+        all.render({ parentElement: place, data: [1], setTriggerValue });
+        view.trigger("status", "running");
+        view.trigger("member", 3);
+        view.trigger("status", "finished");
+        while (said.length < 3) await new Promise(requestAnimationFrame);
+        return said;
+    }""")
+    assert [(name, value) for name, value, _ in said] == [("status", "running"), ("member", 3), ("status", "finished")]
+    assert said[2][2] - said[1][2] >= 999
