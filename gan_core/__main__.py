@@ -22,7 +22,7 @@ from . import command_compare, command_lab, command_latent, command_shelf, comma
 from .bundle import export as export_bundle
 from .bundle import import_ as import_bundle
 from .catalogue import catalogue
-from .command_line import INTERRUPTED, config_of, follow, say, say_finished, summary, typed
+from .command_line import INTERRUPTED, config_of, follow, name_of, say, say_finished, summary, typed
 from .config import GANConfig
 from .errors import PlaygroundError, RunError
 from .evaluation import evaluate
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--label", type=int, help="class, for a conditional generator (default: all in turn)")
     sample.add_argument("--member", type=int, default=0, help="which member of the run (default: 0)")
     sample.add_argument("-o", "--out", type=Path, help="file to write (default: RUN-STEP.png or .csv here)")
-    bundle = command("bundle", "Write a run as one file that can be given away and imported elsewhere.")
+    bundle = command("bundle", "Write a run as one file to be imported elsewhere; checkpoints that are damaged are left out.")
     bundle.add_argument("run", metavar="RUN")
     bundle.add_argument("file", metavar="FILE", type=Path)
     taken = command("import", "Take in a run from a bundle.")
@@ -129,10 +129,11 @@ def list_catalogue(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> None:
     """Train a new run to its end."""
     config = config_of(args)
+    name = name_of(args)
     if args.tensorboard is not None:
         make_folder(args.tensorboard)  # a folder that cannot be used shows before the training begins
     runner = Runner(RunStore(args.runs))
-    run = runner.start(config, args.name)
+    run = runner.start(config, name)
     if args.tensorboard is None:
         say_finished(args, follow(args, runner, run))
         return

@@ -51,6 +51,7 @@ from .errors import RunError
 from .files import whole
 from .film import BYTES, FRAMES
 from .frames import TRACE, pack, unpack
+from .shelf import RUN_NAME
 from .store import KEPT_CHECKPOINTS, Run, RunStore
 
 FORMAT = 1
@@ -91,13 +92,15 @@ class _Manifest(BaseModel):
 
 
 def export(store: RunStore, run: str, path: Path | str) -> Path:
-    """Write a run as a bundle, whole or not at all. A live run is taken as it stands, stopped at its last checkpoint.
+    """Write a run as a bundle, whole or not at all. A live run is taken as it stands, stopped at its last checkpoint. Checkpoints
+    that are damaged are left out.
 
     Returns:
         Where it has been written.
 
     Raises:
-        RunError: there is no such run, it is a map, a checkpoint is damaged, it is too large, or the file cannot be written.
+        RunError: there is no such run, it is a map, none of its checkpoints is whole, it is too large, or the file cannot be
+            written.
     """
     path = Path(path)
     with whole(path) as file:
@@ -140,18 +143,20 @@ def _members(store: RunStore, run: str) -> Iterator[tuple[str, bytes]]:
     """Name and content of every member but the manifest. The row is read last: while the run goes on, it is ahead of the rest."""
     if store.get(run).kind != "run":
         raise RunError(f"{run} is a map, which has no bundle. Open one of its cells as a run and bundle that.")
+    found = False
     for step in store.checkpoint_steps(run):
         try:
             state = store.load_checkpoint(run, step)
         except RunError:
-            if step in store.checkpoint_steps(run):
-                raise
-            continue  # made room for a later one meanwhile
+            continue  # damaged, or made room for a later one meanwhile
+        found = True
         rest = {key: value for key, value in state.items() if key != "tensors"}
         rest["configs"] = [portable(values) for values in rest["configs"]]
         tensors = {name: tensor.contiguous() for name, tensor in state["tensors"].items()}
         yield f"checkpoints/{step:09d}.safetensors", save_tensors(tensors)
         yield f"checkpoints/{step:09d}.json", _json(rest)
+    if not found and store.checkpoint_steps(run):
+        store.load_checkpoint(run)  # says what is wrong with all of them
     yield "series.safetensors", _series(store, run)
     for step, picture in store.film(run):
         yield f"film/{step:09d}.frame", picture
@@ -359,7 +364,7 @@ def _adopted(store: RunStore, bundle: _Bundle) -> str:
     return store.adopt(
         row.id,
         configs,
-        plain(row.name, NAME_LIMIT),
+        plain(row.name, RUN_NAME),
         series=series,
         events=events,
         film=film,

@@ -32,7 +32,7 @@ from .networks import NETWORKS
 from .outline import check_rest, check_streams, check_tensors, outline, states_configs
 from .pixelcnn import Likelihood
 from .schema import METRIC
-from .shelf import NOTE, TAG, TAGS, check_note, check_tags
+from .shelf import NOTE, TAG, TAGS, check_note, check_tags, printable
 from .store import ENDED, SECONDS
 
 DEPTH = 12  # of lists and objects within each other; the deepest of a bundle's has 5
@@ -48,7 +48,7 @@ STEPS = 10_000_000  # of the longest run
 
 def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     """Text that is only text: what cannot be printed becomes a space, and what is too long is cut."""
-    return "".join(c if c.isprintable() else " " for c in text[:limit]).strip()
+    return printable(text[:limit])
 
 
 def told(text: str, folder: Path, config: GANConfig) -> str:

@@ -65,4 +65,4 @@ def read_checkpoint(path: Path) -> dict:
             rest = json.loads(file.metadata()["gan_playground"])
             return {**rest, "tensors": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"The checkpoint {path} is damaged or cut short ({error}). Choose an earlier step.") from error
+        raise RunError(f"The checkpoint {path} is damaged or cut short ({error}). Choose another step.") from error

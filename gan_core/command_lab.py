@@ -7,7 +7,7 @@ import math
 import statistics
 from typing import Any
 
-from .command_line import Action, Command, assignments, config_of, follow, say
+from .command_line import Action, Command, assignments, config_of, follow, name_of, say
 from .config import GANConfig
 from .cures import CURES
 from .errors import ConfigError
@@ -129,7 +129,7 @@ def board(args: argparse.Namespace) -> None:
     if not modes:
         raise ConfigError(f"The modes of {spec.base.dataset} are not counted here, so a map of it has no colour.")
     runner = Runner(RunStore(args.runs))
-    row = follow(args, runner, runner.start_map(spec, args.name))
+    row = follow(args, runner, runner.start_map(spec, name_of(args)))
     cells = runner.store.cells(row.id)
     good = success([cells[cell][1] for cell in range(len(spec))], modes)
     columns = len(spec.x.values)

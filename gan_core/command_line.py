@@ -16,6 +16,7 @@ from .config import GANConfig
 from .errors import ConfigError, RunError
 from .presets import read_config
 from .runner import Runner
+from .shelf import check_name
 from .store import Run
 
 INTERRUPTED = 130  # exit code after Ctrl-C
@@ -35,6 +36,15 @@ def config_of(args: argparse.Namespace) -> GANConfig:
     if args.steps is not None:
         changes["steps"] = args.steps
     return read_config(args.config).but(**changes)
+
+
+def name_of(args: argparse.Namespace) -> str:
+    """What a new run shall be called; "" where that is left open.
+
+    Raises:
+        RunError: it is no name (see `check_name`).
+    """
+    return check_name(args.name) if args.name.strip() else ""
 
 
 def assignments(texts: Sequence[str]) -> dict[str, str]:

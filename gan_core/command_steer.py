@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .command_line import Action, Command, follow, say, say_finished, summary, typed
+from .command_line import Action, Command, follow, name_of, say, say_finished, summary, typed
 from .errors import ConfigError, RunError
 from .members import PLAYERS
 from .pace import CONDITIONS
@@ -136,7 +136,7 @@ def fork(args: argparse.Namespace) -> None:
     changes = typed(store.get(args.run).config, args.set)
     if args.steps is not None:
         changes["steps"] = args.steps
-    made = runner.fork(args.run, args.step, changes, args.name)
+    made = runner.fork(args.run, args.step, changes, name_of(args))
     if args.train:
         runner.resume(made)
         say_finished(args, follow(args, runner, made))

@@ -78,6 +78,7 @@ class Session:
         self.seconds, self.rate, self.metrics = row.seconds, 0.0, row.metrics
         self.pace, self.until = Pace(row.pace), row.until
         self.trainer: Trainer | None = None
+        self._stood_at = row.step  # where it goes on, until the trainer says
         self._told: tuple[dict, dict] | None = None  # a step in slow motion whose picture is still to be reported
         self._measured_at = -1  # the step of the latest measurement
         self._reported = 0  # rows of the trainer's history that are in the store
@@ -98,7 +99,7 @@ class Session:
 
     @property
     def step(self) -> int:
-        return self.trainer.step_count if self.trainer else 0
+        return self.trainer.step_count if self.trainer else self._stood_at
 
     @property
     def ended(self) -> bool:

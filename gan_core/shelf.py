@@ -15,6 +15,8 @@ from .schema import Database
 
 LIVE = ("queued", "running", "paused")  # a worker holds the run in memory, or will
 RUN_NAME, NOTE, TAGS, TAG = 80, 2000, 12, 30  # letters of a name and a note, tags of a run, letters of a tag
+JOINERS = "\u200c\u200d"  # hold together the parts of an emoji, or the letters of a word
+BLANK = " " + JOINERS
 VERDICT_OF = {"status", "step", "configs", "metrics"}  # columns with which a verdict that was kept no longer holds
 
 _LINES = """
@@ -175,9 +177,14 @@ def _line(row: tuple) -> Line:
     return Line(*values)
 
 
+def is_plain(letter: str) -> bool:
+    """Whether a letter only shows itself: it commands no terminal and turns nothing around that stands beside it."""
+    return letter.isprintable() or letter in JOINERS
+
+
 def printable(text: str) -> str:
-    """A text on one line, without what cannot be printed: that would command a terminal, or turn around what stands beside it."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    """A text on one line, with spaces instead of what is not plain."""
+    return "".join(letter if is_plain(letter) else " " for letter in text).strip(BLANK)
 
 
 def check_name(text: str) -> str:
@@ -186,7 +193,7 @@ def check_name(text: str) -> str:
     Raises:
         RunError: it is empty or too long, or holds what cannot be printed.
     """
-    return _checked("A run's name", " ".join(text.split()), 1, RUN_NAME)
+    return _checked("A run's name", " ".join(text.split()).strip(BLANK), 1, RUN_NAME)
 
 
 def check_note(text: str) -> str:
@@ -205,7 +212,7 @@ def check_tags(tags: Iterable[str]) -> list[str]:
     Raises:
         RunError: one is empty or too long, holds a comma or what cannot be printed, or there are too many.
     """
-    kept = list(dict.fromkeys(_checked("A tag", " ".join(tag.split()), 1, TAG) for tag in tags))
+    kept = list(dict.fromkeys(_checked("A tag", " ".join(tag.split()).strip(BLANK), 1, TAG) for tag in tags))
     if len(kept) > TAGS:
         raise RunError(f"A run has at most {TAGS} tags; these are {len(kept)}. Remove some.")
     if wrong := [tag for tag in kept if "," in tag]:
@@ -217,6 +224,6 @@ def _checked(what: str, text: str, least: int, most: int, more: str = "") -> str
     """The text, if it has a fitting length and only letters that can be printed, which marks for the direction of text cannot."""
     if not least <= len(text) <= most:
         raise RunError(f"{what} has {least:,} to {most:,} letters; this one has {len(text):,}. Choose another.")
-    if wrong := [letter for letter in text if not letter.isprintable() and letter not in more]:
+    if wrong := [letter for letter in text if not is_plain(letter) and letter not in more]:
         raise RunError(f"{what} cannot hold the invisible letter U+{ord(wrong[0]):04X}. Leave it out.")
     return text

@@ -36,7 +36,7 @@ from .film import surplus
 from .keepsakes import Keepsakes
 from .networks import NETWORKS
 from .schema import METRIC, RUN_TABLES, SCHEMA, TABLES, migrate
-from .shelf import LIVE, VERDICT_OF, Shelf, no_run, printable
+from .shelf import LIVE, RUN_NAME, VERDICT_OF, Shelf, no_run, printable
 
 ENDED = ("stopped", "interrupted", "finished", "failed")
 RESUMABLE = ("stopped", "interrupted", "failed")  # ended before its planned length
@@ -220,7 +220,7 @@ class RunStore(Shelf, Keepsakes):
         now = time.time()
         row = {
             "id": run,
-            "name": printable(name) or default_name(configs[0]),
+            "name": printable(name)[:RUN_NAME] or default_name(configs[0]),
             "configs": json.dumps([c.model_dump() for c in configs]),
             "status": "queued",
             "created": now,
@@ -684,13 +684,15 @@ class RunStore(Shelf, Keepsakes):
         if step is not None and step not in steps:
             kept = ", ".join(f"{s:,}" for s in steps) or "none"
             raise RunError(f"Run {run} has no checkpoint at step {step:,}. Kept are: {kept}.")
-        problem: RunError | None = None
-        for candidate in [step] if step is not None else reversed(steps):
-            try:
+        if step is not None:
+            return self._read_kept(run, step)
+        for candidate in reversed(steps):
+            with suppress(RunError):
                 return self._read_kept(run, candidate)
-            except RunError as error:
-                problem = problem or error
-        raise problem or RunError(f"Run {run} has no checkpoint yet. Start it again with the same settings.")
+        if not steps:
+            raise RunError(f"Run {run} has no checkpoint yet. Start it again with the same settings.")
+        kept = f"The only checkpoint of run {run} is" if len(steps) == 1 else f"All {len(steps)} checkpoints of run {run} are"
+        raise RunError(f"{kept} damaged or missing in {self.folder / run}. Start it again with the same settings.")
 
     def _read_kept(self, run: str, step: int) -> dict:
         path, known = self.checkpoint_path(run, step), None
@@ -704,7 +706,7 @@ class RunStore(Shelf, Keepsakes):
                 f"The checkpoint at step {step:,} of run {run} has just made room for a later one. Choose another step."
             )
         if path.is_file():
-            raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit. Choose an earlier step.")
+            raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit. Choose another step.")
         return read_checkpoint(path)  # says that it is missing
 
     def disk_bytes(self, run: str) -> int:

@@ -90,6 +90,34 @@ def _empty(store):
     return store.runs(kind=None) == [] and left == []
 
 
+# Damaged checkpoints
+
+
+@pytest.fixture
+def kept(store):
+    """A run with checkpoints at two steps."""
+    run = store.create([GANConfig(**TINY, steps=2)])
+    trainer = Trainer(list(store.get(run).configs))
+    for _ in range(2):
+        trainer.step()
+        store.save_checkpoint(run, trainer.state_dict())
+    return run
+
+
+def test_a_damaged_checkpoint_is_left_out_of_a_bundle(tmp_path, store, kept):
+    store.checkpoint_path(kept, 1).write_bytes(b"cut")
+    other = RunStore(tmp_path / "other")
+    assert other.checkpoint_steps(import_(other, export(store, kept, tmp_path / "x"))) == [2]
+
+
+def test_a_run_none_of_whose_checkpoints_is_whole_has_no_bundle(tmp_path, store, kept):
+    for step in (1, 2):
+        store.checkpoint_path(kept, step).write_bytes(b"cut")
+    with pytest.raises(RunError, match="All 2 checkpoints"):
+        export(store, kept, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
 # Round trip
 
 

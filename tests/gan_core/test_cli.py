@@ -313,6 +313,12 @@ def test_sample_of_images_writes_a_png_of_the_grids_size(call, train, tmp_path, 
         assert (picture.format, picture.size) == ("PNG", size)
 
 
+def test_a_name_that_is_too_long_is_refused_before_the_training(call):
+    code, _, err = call("train", "ring", *TINY, "--name", "x" * 81)
+    assert code == 1
+    assert "1 to 80 letters; this one has 81" in err
+
+
 def test_sample_as_json_names_the_file(call, train, tmp_path):
     file, run = tmp_path / "points.csv", train()
     out = _strict(call("sample", run, "-n", 3, "-o", file, "--json")[1])

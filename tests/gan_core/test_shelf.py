@@ -67,6 +67,25 @@ def test_a_new_run_loses_the_marks_in_its_name_that_turn_text_around(store, tiny
     assert store.get(store.create([tiny()], "abc\u202egnp")).name == "abc gnp"
 
 
+def test_a_new_run_has_a_name_no_longer_than_one_that_is_given_later(store, tiny):
+    assert len(store.get(store.create([tiny()], "x" * 1000)).name) == RUN_NAME
+
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # one emoji of three people
+
+
+def test_an_emoji_of_several_parts_stays_whole(store, tiny):
+    run = store.create([tiny()], f"{FAMILY} at home")
+    assert store.get(run).name == f"{FAMILY} at home"
+    store.describe(run, name=f"{FAMILY} again", tags=[FAMILY])
+    assert (store.get(run).name, store.get(run).tags) == (f"{FAMILY} again", (FAMILY,))
+
+
+def test_a_name_of_joiners_alone_is_none(store, run):
+    with pytest.raises(RunError, match="1 to 80 letters"):
+        store.describe(run, name="\u200d \u200c")
+
+
 # The trash
 
 

@@ -448,7 +448,11 @@ def test_without_a_step_the_latest_whole_one_is_loaded(store, run, damage):
 def test_where_no_checkpoint_is_whole_the_error_says_what_is_wrong(store, run):
     store.save_checkpoint(run, _state(5))
     _flip(store.checkpoint_path(run, 5))
-    with pytest.raises(RunError, match="damaged"):
+    with pytest.raises(RunError, match="The only checkpoint of run .* is damaged.*Start it again"):
+        store.load_checkpoint(run)
+    store.save_checkpoint(run, _state(6))
+    store.checkpoint_path(run, 6).unlink()
+    with pytest.raises(RunError, match="All 2 checkpoints of run .* are damaged or missing"):
         store.load_checkpoint(run)
 
 
