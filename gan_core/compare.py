@@ -51,8 +51,11 @@ def aligned(at: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def band(rows: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean, lower and upper end of a band, and how many rows were known: (N, T) -> four of (T,).
 
+    There is a mean only where all rows have a number that have one anywhere: a mean over those that are left would jump where one
+    ends.
+
     Args:
-        rows: one seed a row, NaN where it has no number; where none has, there is no mean.
+        rows: one seed a row, NaN where it has no number.
         kind: one of BANDS. One row alone has a band of no width.
     """
     known = np.isfinite(rows)
@@ -65,8 +68,8 @@ def band(rows: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
             squares = np.where(known, (rows - mean) ** 2, 0).sum(0)
             spread = np.sqrt(squares / np.maximum(count - 1, 1))
             low, high = mean - spread, mean + spread
-    none = count == 0
-    return mean, np.where(none, np.nan, low), np.where(none, np.nan, high), count
+    none = count < known.any(1).sum()
+    return np.where(none, np.nan, mean), np.where(none, np.nan, low), np.where(none, np.nan, high), count
 
 
 def times(at: np.ndarray, steps: np.ndarray, seconds: np.ndarray, step: int, total: float) -> tuple[np.ndarray, bool]:

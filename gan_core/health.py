@@ -19,6 +19,7 @@ from .data import DATASETS
 from .losses import LOSSES
 
 LEAST = 4  # measurements, before which nothing is said
+YOUNG = 300  # steps, before which a heap that wanders is a generator that has hardly begun
 MOMENTS = 24  # at which the history is judged, to find out when it began
 WINDOW = 0.25  # share of the measurements that a verdict stands on
 PRESENT = 0.15  # share of its fair share from which on a mode is present; below a fifth, so that a small sample misleads less
@@ -331,7 +332,9 @@ class _Look:
         return self._collapse() or ("copying" if copies else "learning")
 
     def _collapse(self) -> str:
-        """Which kind of collapse, or ""."""
+        """Which kind of collapse, or "". The run has to have gone some way by now."""
+        if self.h.at[-1] < YOUNG:
+            return ""
         spread = self.metric("diversity")
         if not self.has_modes:
             return "total_collapse" if spread < ONE_HEAP else "partial_collapse" if spread < ALIKE else ""
@@ -447,11 +450,11 @@ class _Look:
                 ("Modes with samples, one time or another", f"{self.visited()}"),
                 ("Modes that are missing", f"{len(self.missing())}"),
                 ("Change between measurements", f"{self.turnover():.0%}"),
-                ("High quality", f"{self.metric('high_quality'):.1%}"),
+                ("High quality, on average", f"{self.metric('high_quality'):.1%}"),
             ]
         rows += [
-            ("Diversity", f"{self.metric('diversity'):.0%}"),
-            ("Distance to training images", f"{self.metric('copies'):.2f}"),
+            ("Diversity, on average", f"{self.metric('diversity'):.0%}"),
+            ("Distance to training images, on average", f"{self.metric('copies'):.2f}"),
             ("Discriminator's loss, where 1 is guessing", f"{self.sure():.2f}"),
             ("Real logits above generated ones by", f"{self.gap():.3g}"),
             ("Generator's gradient, now and at most", "{:.2g}, {:.2g}".format(*self.gradient())),

@@ -117,6 +117,7 @@ class Metric:
             a run trains.
         at_most: samples that it looks at.
         better: "more", "less", or "" where neither is.
+        written: how its values are: "whole" numbers, "percent" or "number".
     """
 
     measure: Callable[[Seen, Seen], Tensor]
@@ -129,6 +130,7 @@ class Metric:
     live: tuple[str, ...] = ()
     floor: Callable[[Data, int], float] | None = None
     at_most: int = 26_000
+    written: str = "number"
 
 
 # Modes
@@ -479,6 +481,7 @@ METRICS: dict[str, Metric] = {
         "modes",
         "more",
         _TALLIED,
+        written="whole",
     ),
     "held": Metric(
         _held,
@@ -490,6 +493,7 @@ METRICS: dict[str, Metric] = {
         "modes",
         "more",
         _TALLIED,
+        written="whole",
     ),
     "high_quality": Metric(
         _high_quality,
@@ -502,6 +506,7 @@ METRICS: dict[str, Metric] = {
         "more",
         _TALLIED,
         floor=lambda data, n: 1 - math.exp(-(HIGH_QUALITY_SIGMAS**2) / 2) if _has_modes(data) else math.nan,
+        written="percent",
     ),
     "reverse_kl": Metric(
         _reverse_kl,
@@ -577,6 +582,7 @@ METRICS: dict[str, Metric] = {
         "more",
         _IMAGES,
         at_most=5000,
+        written="percent",
     ),
     "recall": Metric(
         _of_neighbourhoods("recall"),
@@ -588,6 +594,7 @@ METRICS: dict[str, Metric] = {
         "more",
         _IMAGES,
         at_most=5000,
+        written="percent",
     ),
     "density": Metric(
         _of_neighbourhoods("density"),
@@ -608,6 +615,7 @@ METRICS: dict[str, Metric] = {
         "features",
         "more",
         at_most=5000,
+        written="percent",
     ),
     "kid": Metric(
         _kid,
@@ -669,6 +677,7 @@ METRICS: dict[str, Metric] = {
         "features",
         "",
         at_most=2000,
+        written="percent",
     ),
 }
 

@@ -120,6 +120,8 @@ class MLPDiscriminator(nn.Module):
         self.stack.initialise(generators)
 
 
+USUAL_NETWORKS = ("mlp", "dcgan")  # of points and of images: where a run is told in few words, they go without saying
+
 NETWORKS: dict[str, Network] = {
     "mlp": Network(
         MLPGenerator,

@@ -154,9 +154,7 @@ def _samples(store: RunStore, row: Run) -> str:
     words = f"Samples at step {header['step']:,}"
     if header["kind"] == "images":
         source = base64.b64encode(arrays["png"].tobytes()).decode()
-        return (
-            f'<svg class="space" hidden></svg><img alt="{words}" src="data:image/png;base64,{source}"><p class="soft">{words}</p>'
-        )
+        return f'<img alt="{words}" src="data:image/png;base64,{source}"><p class="soft">{words}</p>'
     dots = "".join(
         f'<path class="dots {name}" d="{_dots(arrays[name], header["extent"])}"></path>'
         for name in ("real", "fake")
@@ -197,7 +195,7 @@ def _verdict(store: RunStore, row: Run, data: Data | str) -> str:
 def _said(verdict: Verdict) -> str:
     kind = verdict.kind
     since = "" if verdict.name == "learning" else f' <span class="soft">since step {verdict.since:,}</span>'
-    evidence = _table(("Evidence", ""), verdict.evidence) if verdict.evidence else ""
+    evidence = _table(("Evidence, of some measurements together", ""), verdict.evidence) if verdict.evidence else ""
     return f'<p class="tone {kind.tone}">{escape(kind.title)}{since}</p><p>{escape(verdict.sentence)}</p>{evidence}'
 
 
@@ -206,13 +204,21 @@ def _metrics(row: Run, data: Data | str) -> str:
     if not row.metrics:
         return ""
     perfect = {} if isinstance(data, str) else floors(data, samples_for(data), judge_of(row.config.source))
-    known = {**METRICS, **SCORES}
-    rows = [
-        (known[name].title, _number(_middle(np.array(values))), _number(perfect.get(name)))
-        for name, values in row.metrics.items()
-        if name in known
-    ]
-    return _table(("Last measured", "value", "perfect"), rows)
+    known, rows = {**METRICS, **SCORES}, []
+    for name, values in row.metrics.items():
+        if name in known:
+            counted = name in METRICS and not isinstance(data, str)
+            samples = f"{min(samples_for(data), METRICS[name].at_most):,}" if counted else "–"
+            rows.append(
+                (known[name].title, _measured(name, _middle(np.array(values))), _measured(name, perfect.get(name)), samples)
+            )
+    return _table(("Last measured", "value", "perfect", "samples"), rows)
+
+
+def _measured(name: str, value: float | None) -> str:
+    """A metric's value as the pages write it."""
+    kind = METRICS[name].written if name in METRICS else "number"
+    return f"{value:.1%}" if kind == "percent" and value is not None and not math.isnan(value) else _number(value)
 
 
 def _middle(values: np.ndarray) -> float:

@@ -34,7 +34,7 @@ from .errors import ConfigError, LostError, RunError
 from .files import is_held
 from .film import surplus
 from .keepsakes import Keepsakes
-from .networks import NETWORKS
+from .networks import NETWORKS, USUAL_NETWORKS
 from .schema import METRIC, RUN_TABLES, SCHEMA, TABLES, migrate
 from .shelf import LIVE, RUN_NAME, VERDICT_OF, Shelf, no_run, printable
 
@@ -740,8 +740,7 @@ def _is_made(folder: Path) -> bool:
 
 def default_name(config: GANConfig) -> str:
     """A name that says what is trained, for example "ring8 nonsaturating"."""
-    usual = ("mlp", "dcgan")
-    words = [config.dataset] + ([config.network] if config.network not in usual else [])
+    words = [config.dataset] + ([config.network] if config.network not in USUAL_NETWORKS else [])
     if NETWORKS[config.network].adversarial:
         words.append(config.loss)
     words += [word for word in (config.penalty, config.conditional) if word != "none"]

@@ -84,6 +84,7 @@ def _choose_runs(values: dict[str, Any], offered: dict[str, Run], chosen: list[s
         chosen,
         format_func=lambda run: told.get(run, run),
         max_selections=MOST,
+        wrap=True,
         placeholder=f"Choose {FEWEST} to {MOST} runs",
         key=key,
         on_change=take,
@@ -142,6 +143,7 @@ def _choose_curves(values: dict[str, Any], runs: Sequence[Run]) -> None:
         curves_shown(runs, values["y"]),
         format_func=QUANTITIES.get,
         max_selections=MOST_CHARTS,
+        wrap=True,
         key=key,
         on_change=take,
     )

@@ -116,7 +116,9 @@ def entries(runs: Sequence[Run], seeds: str) -> list[Entry]:
     found = []
     for places in groups([run.config.model_dump() for run in runs]):
         units = [(runs[k], member) for k in places for member in range(len(runs[k].configs))]
-        found.append(Entry(runs[places[0]].name, places, units))
+        first, *others = dict.fromkeys(runs[k].name for k in places)
+        more = f" and {others[0]}" if len(others) == 1 else f" and {len(others)} others" if others else ""
+        found.append(Entry(first + more, places, units))
     return found
 
 
@@ -204,7 +206,10 @@ def _caption(reader: _Reader, runs: Sequence[Run], values: Mapping[str, Any]) ->
         if any(len(run.configs) > 1 for run in runs):
             words.append("Of runs with several members the first is drawn.")
     else:
-        words.append(f"Runs that differ only in their seed, and the members of one run, together: {BANDS[values['seeds']]}.")
+        words.append(
+            f"Runs that differ only in their seed, and the members of one run, together: {BANDS[values['seeds']]}; it "
+            f"ends where the first of them ends."
+        )
     if values["smooth"]:
         words.append("Faint: before smoothing." + (" Each seed is smoothed by itself." if values["seeds"] != "each" else ""))
     if values["x"] == "time":

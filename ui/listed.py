@@ -15,6 +15,7 @@ from gan_core import METRICS, NETWORKS, VERDICTS, PlaygroundError, RunStore
 from gan_core.disk import size
 from gan_core.features import judge_of
 from gan_core.metrics import SCORES, is_judged
+from gan_core.networks import USUAL_NETWORKS
 from gan_core.reading import verdict_name
 from gan_core.shelf import Line
 from ui import readings
@@ -59,11 +60,12 @@ def row(store: RunStore, line: Line, verdict: str) -> dict[str, Any]:
 
 
 def recipe(line: Line) -> str:
-    """What is trained, in a few words."""
+    """What is trained, in a few words; the usual networks are not named."""
     if line.kind == "map":
         return "map"
     network = NETWORKS.get(line.network)
-    parts = [line.network, *([line.loss] if network is None or network.adversarial else [])]
+    parts = [] if line.network in USUAL_NETWORKS else [line.network]
+    parts += [line.loss] if network is None or network.adversarial else []
     penalty = f" + {line.penalty}" if line.penalty not in ("none", "") else ""
     return ", ".join(parts) + penalty + (f", {line.members} members" if line.members > 1 else "")
 

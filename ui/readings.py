@@ -15,9 +15,7 @@ from gan_core.store import Run
 from ui.series import CACHE
 from ui.text import significant
 
-SHARES = ("high_quality", "precision", "recall", "coverage", "two_sample")  # shown in per cent
 FRONT = ("modes", "high_quality", "frechet", "reverse_kl", "precision", "recall", "diversity", "sliced_wasserstein", "copies")
-WHOLE = ("modes", "held")
 SMALL = 4  # of those that apply stand beside the picture; the rest in the table of all measures
 
 
@@ -154,7 +152,7 @@ def _help(name: str, data: Data | None) -> str:
 
 def written(name: str) -> str:
     """How a metric's values are written: "whole", "percent" or "number"."""
-    return "whole" if name in WHOLE else "percent" if name in SHARES else "number"
+    return METRICS[name].written if name in METRICS else "number"
 
 
 def shown(name: str, value: float) -> str:

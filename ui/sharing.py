@@ -63,6 +63,8 @@ def _link(address: str, name: str) -> None:
 def take_in(store: RunStore) -> None:
     """A popover to hand a bundle in."""
     with st.popover("Import", icon=":material/upload:"):
+        if problem := st.session_state.get("import_problem"):
+            st.error(shell.plain(problem))
         key = f"bundle_{st.session_state.get('bundles', 0)}"
         st.file_uploader(
             "A bundle of a run",
@@ -82,7 +84,8 @@ def _handed_in(store: RunStore, key: str) -> None:
     try:
         run = bundle.import_(store, file)
     except PlaygroundError as error:
-        st.session_state["notice"] = f"{file.name}: {error}"
+        st.session_state["import_problem"] = f"{file.name}: {error}"
         return
+    st.session_state.pop("import_problem", None)
     shell.set_focus(run)
     st.toast(f"Imported as {store.get(run).name}.")

@@ -37,8 +37,8 @@ _CSS = """
   [data-testid="stBaseButton-primary"]:enabled { color: light-dark(#FFFFFF, #14161D); }
   [data-testid="stBaseButton-primary"]:enabled:is(:hover, :active, :focus) {
     background: light-dark(#3B33A6, #C4C0FF); color: light-dark(#FFFFFF, #14161D); }
-  a.file { display: inline-block; padding: 6px 14px; border: 1px solid rgb(128 128 128 / 40%); border-radius: 8px;
-    color: inherit !important; text-decoration: none; }
+  a.file { display: inline-block; padding: 8px 12px; border: 1px solid rgb(128 128 128 / 40%); border-radius: 6px;
+    font-size: 0.875rem; color: inherit !important; text-decoration: none; }
   a.file:is(:hover, :focus-visible) { border-color: currentColor; }
   @media (max-width: 640px) {
     .block-container { padding: 4.2rem 1rem 1rem; }
@@ -61,8 +61,7 @@ _BACK = st.components.v2.component(
       window.addEventListener("popstate", (event) => {
         if (location.hash) return;
         event.stopImmediatePropagation(); // Streamlit would run the page as it is, which would write its address over this one
-        if (location.search) location.reload();
-        else history.back(); // a page's bare address, to which the page would add its own again
+        location.reload();
       }, true);
       let touched = false; // what nobody asked for makes no entry
       for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, () => { touched = true; }, true);

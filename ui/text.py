@@ -45,7 +45,7 @@ def significant(value: float) -> str:
         return whole(value)
     if size >= 10:
         return f"{value:.1f}"
-    if size >= 0.01 or size == 0:
+    if size >= 0.001 or size == 0:
         return f"{value:.3g}"
     return f"{value:.1e}"
 

@@ -32,16 +32,16 @@ def edit(store: RunStore, chosen: Sequence[Line], known: Sequence[str]) -> None:
                 on_change=_tag_all,
                 args=(store, [line.id for line in chosen], key),
             )
+            _problem(key)
 
 
 def _edit_one(store: RunStore, line: Line, known: Sequence[str]) -> None:
-    version = st.session_state.get("said_version", 0)
-
     def bound(what: str) -> dict:
-        key = f"said_{what}_{line.id}_{version}"
+        key = f"said_{what}_{line.id}"
         return {"key": key, "on_change": _say, "args": (store, line.id, what, key)}
 
     st.text_input("Name", line.name, max_chars=RUN_NAME, **bound("name"))
+    _problem(f"said_name_{line.id}")
     st.multiselect(
         "Tags",
         sorted({*known, *line.tags}, key=str.casefold),
@@ -51,19 +51,32 @@ def _edit_one(store: RunStore, line: Line, known: Sequence[str]) -> None:
         placeholder="Choose or type",
         **bound("tags"),
     )
+    _problem(f"said_tags_{line.id}")
     st.text_area("Note", line.note, max_chars=NOTE, height=120, **bound("note"))
+    _problem(f"said_note_{line.id}")
 
 
 def _say(store: RunStore, run: str, what: str, key: str) -> None:
-    """Keep what a field says. What cannot be kept is told, and the field shows again what is."""
+    """Keep what a field says. What cannot be kept stays in the field, to be mended, with a sentence below."""
     value = st.session_state.get(key)
     if value is None:
         return
     st.session_state.pop("runs_said", None)
     with shell.attempt():
         store.describe(run, **{what: value})
-    if st.session_state.get("notice"):
-        st.session_state["said_version"] = st.session_state.get("said_version", 0) + 1
+    _hold_problem(key)
+
+
+def _hold_problem(key: str) -> None:
+    """What has just gone wrong is about this field."""
+    st.session_state["said_problem"] = key, st.session_state.pop("notice", "")
+
+
+def _problem(key: str) -> None:
+    """What is wrong with what a field says."""
+    field, problem = st.session_state.get("said_problem", ("", ""))
+    if problem and field == key:
+        st.caption(f":material/error: {shell.plain(problem)}")
 
 
 def _tag_all(store: RunStore, ids: Sequence[str], key: str) -> None:
@@ -71,10 +84,12 @@ def _tag_all(store: RunStore, ids: Sequence[str], key: str) -> None:
     if not tag.strip():
         return
     st.session_state.pop("runs_said", None)
-    st.session_state["tagged"] = st.session_state.get("tagged", 0) + 1  # a new, empty field
     with shell.attempt():
         for run in ids:
             store.describe(run, tags=[*store.get(run).tags, tag])
+    _hold_problem(key)
+    if not st.session_state["said_problem"][1]:
+        st.session_state["tagged"] = st.session_state.get("tagged", 0) + 1  # a new, empty field
 
 
 def star(store: RunStore, chosen: Sequence[Line]) -> None:

@@ -63,3 +63,25 @@ def test_deleting_can_be_undone_after_a_refresh(server, two, page):
     page.get_by_role("button", name="Undo delete").click()
     expect(page.get_by_text("2 runs ·")).to_be_visible()
     assert len(server.store.lines()) == 2
+
+
+def test_a_name_that_cannot_be_kept_stays_in_its_field_with_a_sentence(server, two, page):
+    choose_first(page)
+    page.get_by_role("button", name="Edit").click()
+    name = page.get_by_label("Name", exact=True)
+    name.fill("turned \u202e around")
+    name.press("Enter")
+    expect(page.get_by_text("cannot hold the invisible letter U+202E")).to_be_visible()
+    expect(name).to_have_value("turned \u202e around")
+    assert server.store.get(two[1]).name == "birch"
+    name.fill("mended")
+    name.press("Enter")
+    until(lambda: server.store.get(two[1]).name == "mended")
+    expect(page.get_by_text("cannot hold the invisible letter")).to_have_count(0)
+
+
+def test_back_leads_to_a_page_whose_address_says_nothing_more(page):
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(page.get_by_text("Choose the runs above")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("2 runs ·")).to_be_visible()

@@ -70,6 +70,14 @@ def test_a_seed_without_a_number_is_left_out_and_none_has_no_mean(kind):
     assert count.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("kind", ["deviation", "range"])
+def test_a_mean_ends_where_the_first_seed_ends(kind):
+    ends = band(np.array([[8.0, np.nan], [0.0, 0.0]]), kind)
+    assert ends[0][0] == 4
+    assert np.isnan([values[1] for values in ends[:3]]).all()
+    assert ends[3].tolist() == [2, 1]
+
+
 def test_a_curve_is_straight_between_its_points_and_absent_outside():
     at = aligned(np.array([0.0, 1, 2, 3, 5]), np.array([1.0, 2, 3]), np.array([10.0, np.nan, 30]))
     assert at == pytest.approx([np.nan, 10, 20, 30, np.nan], nan_ok=True)

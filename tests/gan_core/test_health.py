@@ -9,7 +9,7 @@ import pytest
 
 from gan_core import CURES, PRESETS, VERDICTS, GANConfig
 from gan_core.cures import is_live
-from gan_core.health import LEAST, MOMENTS, History, diagnose
+from gan_core.health import LEAST, MOMENTS, YOUNG, History, diagnose
 from gan_core.lab import difference
 from gan_core.members import STATS
 from gan_core.networks import NETWORKS
@@ -29,8 +29,8 @@ def _history(
         good: share of the samples that is of high quality; one number or one a measurement, as diversity and other metrics.
         train: statistics that are not calm: one number, or one a step.
     """
-    at = EVERY * np.arange(1, n + 1)
-    steps = np.arange(1, n * EVERY + 1)
+    at = every * np.arange(1, n + 1)
+    steps = np.arange(1, n * every + 1)
     stats = {name: np.broadcast_to(value, len(steps)).astype(float) for name, value in {**CALM, **(train or {})}.items()}
     measured = {"diversity": diversity, "high_quality": good, **metrics}
     counts = nearest = None
@@ -603,7 +603,15 @@ def test_a_collapse_that_changes_began_where_it_became_what_it_is(before, after)
 @pytest.mark.parametrize("n", [4, 5, 30, 100])
 def test_what_always_was_began_at_the_first_measurement(name, n):
     fate = {**FATES[name], **({"places": _in_turn(n)} if name == "oscillating" else {})}
-    assert diagnose(_history(n=n, **fate)).since == EVERY
+    assert diagnose(_history(n=n, every=YOUNG, **fate)).since == YOUNG
+
+
+@pytest.mark.parametrize("name", FATES)
+def test_no_samples_have_collapsed_before_the_run_has_gone_some_way(name):
+    fate = {**FATES[name], **({"places": _in_turn(4)} if name == "oscillating" else {})}
+    early, later = (diagnose(replace(_history(n=4, every=every, **fate), ended=True)) for every in (YOUNG // 4 - 1, YOUNG // 4))
+    assert later.name == name
+    assert early.name == ("learning" if name in ("partial_collapse", "total_collapse", "oscillating") else name)
 
 
 def test_in_a_long_history_it_began_within_the_first_moment():

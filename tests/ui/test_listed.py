@@ -44,9 +44,11 @@ def test_what_one_run_has_and_another_not_is_empty_in_the_csv():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "mlp, hinge"),
-        ({"penalty": "r1"}, "mlp, hinge + r1"),
-        ({"members": 4}, "mlp, hinge, 4 members"),
+        ({}, "hinge"),
+        ({"network": "dcgan"}, "hinge"),
+        ({"network": "resnet"}, "resnet, hinge"),
+        ({"penalty": "r1"}, "hinge + r1"),
+        ({"members": 4}, "hinge, 4 members"),
         ({"network": "pixelcnn"}, "pixelcnn"),
         ({"network": "of another version"}, "of another version, hinge"),
         ({"kind": "map"}, "map"),
