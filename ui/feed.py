@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.exceptions import HTTPException
@@ -66,7 +67,9 @@ def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respo
     def guard(request: Request) -> Response:
         if not _allowed(request.headers.get("host", "")):
             raise HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
-        if request.headers.get("sec-fetch-site") == "cross-site":
+        origin = request.headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        if foreign or request.headers.get("sec-fetch-site") == "cross-site":
             raise HTTPException(403, "This is only for pages of GAN Playground.", _HEADERS)
         if signing.is_wanted() and not signing.has_signed_in(request):
             raise HTTPException(401, "Sign in first.", _HEADERS)

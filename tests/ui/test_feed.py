@@ -64,6 +64,16 @@ def test_a_page_of_another_site_gets_nothing(ask, path):
     assert ask(path, host="localhost:8501", sec_fetch_site="cross-site") == 403
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null"])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_from_elsewhere_that_a_browser_names_gets_nothing(ask, path, origin):
+    assert ask(path, host="localhost:8501", origin=origin) == 403
+
+
+def test_a_page_from_here_is_answered_if_its_browser_says_so(ask):
+    assert ask("/live/{run}", host="localhost:8501", origin="http://localhost:8501") == 200
+
+
 @pytest.mark.parametrize("host", ["localhost:8501", "127.0.0.1:9", "LOCALHOST"])
 def test_this_machine_is_answered(ask, host):
     assert ask("/live/{run}", host=host) == 200
