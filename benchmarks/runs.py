@@ -4,7 +4,7 @@ One small GAN is trained; N rows of the store are copies of it, with its picture
 left out, which no list reads). A headless Chromium at 1280 x 800 opens the page of a warm server. Medians, with the worst;
 "few" is the same with 30 runs, which says how much of the time is not due to their number.
 
-- page: from the navigation until the table is drawn with all its buttons, with all that a browser loads of Streamlit.
+- page: from the navigation until the table is drawn with its pictures and buttons, with all that a browser loads of Streamlit.
 - switch: the same from a click in the sidebar of another page.
 - bare: from the navigation until the empty Compare page is drawn, which has no table, for comparison.
 - search: from the first key of a search until the count below the list is that of the runs that fit. The field waits 200 ms
@@ -32,7 +32,14 @@ from gan_core.schema import RUN_TABLES
 
 SMALL = GANConfig(dataset="ring8", latent_dim=2, width=16, depth=1, batch_size=32, steps=300)
 FEW = 30
-DRAWN = "document.querySelector('[data-testid=stDataFrame] canvas')?.clientWidth > 0"
+VIEWS = "[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]"
+# every line, and the pictures of those that can be seen
+DRAWN = f"""{VIEWS}.some((view) => {{
+    const list = view.shadowRoot.querySelector(".list");
+    if (!list?.querySelector("tbody tr")) return false;
+    const low = Math.min(innerHeight, list.getBoundingClientRect().bottom);
+    return [...list.querySelectorAll("img")].every((i) => i.getBoundingClientRect().top > low || (i.complete && i.naturalWidth));
+}})"""
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "jetty")
 
 

@@ -143,7 +143,7 @@ def latent(page: Page, server: Server) -> None:
 def listing(page: Page, server: Server) -> None:
     """The list of what there is by now."""
     page.goto(f"{server.url}runs")
-    page.get_by_test_id("stDataFrame").wait_for()
+    page.locator(".list tbody tr").first.wait_for()
     page.wait_for_timeout(2000)
     page.screenshot(path=ROOT / "docs" / "runs.png")
 

@@ -17,20 +17,6 @@ store = runner.store
 ON_PAGE = 50  # lines of the table
 COMPARED = 8  # runs at most
 COMPARE = "pages/compare.py"
-WIDTHS = {
-    "★": 28,
-    "Name": 135,
-    "Status": 108,
-    "Data": 72,
-    "Recipe": 118,
-    "Verdict": 112,
-    "Measured": 104,
-    "Trained": 58,
-    "Begun": 64,
-    "Deleted": 64,
-    "Disk": 58,
-    "Tags": 80,
-}  # in pixels
 
 
 def act(ids: list[str], kind: str) -> None:
@@ -82,7 +68,7 @@ def listing() -> None:
         pages = max(1, -(-len(found) // ON_PAGE))
         values["page"] = min(values["page"], pages)
         shown = found[(values["page"] - 1) * ON_PAGE :][:ON_PAGE]
-        chosen = table(shown) if shown else []
+        chosen = listed.table(store, shown, values["sort"], shelf.sort) if shown else []
         with bar:
             if in_trash:
                 trash_actions(chosen, lines)
@@ -105,36 +91,6 @@ def empty(in_trash: bool, trashed: list[Line]) -> None:
     st.subheader("No runs yet")
     st.write("Every run is kept here with its curves, its pictures and its checkpoints.")
     st.page_link("playground.py", label="Train the first one", icon=":material/play_circle:")
-
-
-def table(shown: list[Line]) -> list[Line]:
-    """The lines, and which of them are chosen. When the list changes, what was chosen stays so, wherever it stands now."""
-    ids = [line.id for line in shown]
-    if st.session_state.get("listed") != ids or "list_version" not in st.session_state:
-        before = set(st.session_state.get("chosen", ()))
-        st.session_state["listed"] = ids
-        st.session_state["list_version"] = st.session_state.get("list_version", 0) + 1
-        st.session_state["first_chosen"] = [k for k, run in enumerate(ids) if run in before]
-    rows = [listed.row(store, line, verdict) for line, verdict in zip(shown, listed.verdicts(store, shown), strict=True)]
-    columns = [name for name in rows[0] if name != "Tags" or any(each["Tags"] for each in rows)]
-    event = st.dataframe(
-        rows,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": st.session_state["first_chosen"]}},
-        key=f"table_{st.session_state['list_version']}",
-        column_order=columns,
-        height=min(615, 38 + 44 * len(rows)),
-        row_height=44,
-        column_config={
-            "": st.column_config.ImageColumn(width=44),
-            **{name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
-        },
-    )
-    chosen = [shown[k] for k in event.selection.rows if k < len(shown)]
-    st.session_state["chosen"] = [line.id for line in chosen]
-    return chosen
 
 
 def actions(chosen: list[Line], lines: list[Line], trashed: list[Line]) -> None:
@@ -224,6 +180,4 @@ with st.container(horizontal=True, vertical_alignment="center"):
     shelf.view()
     st.space("stretch")
     sharing.take_in(store)
-# the table's own download would hand out names as formulas that run: there is a link of our own
-st.html("<style>[data-testid='stElementToolbar'] { display: none; }</style>")
 listing()

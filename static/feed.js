@@ -88,6 +88,7 @@ export function views(make) {
         if (name !== "status") view.told = now;
         component.setTriggerValue(name, value);
       };
+      view.keep = (name, value) => component.setStateValue(name, value);
       if (data && data.length) view.take(data);
     },
     dispose(parentElement) {

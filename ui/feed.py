@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from gan_core import PlaygroundError, Runner, report, standings
 from gan_core.store import Run
-from ui import aside, atlas, compare_message, engine, film, live, movie, seeds, sharing, signing
+from ui import aside, atlas, compare_message, engine, film, listed, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 from ui.latent.choice import read
 from ui.latent.searches import RESTS
@@ -246,6 +246,16 @@ def report_file(request: Request) -> Response:
         return Response(made, media_type="text/html", headers={**_HEADERS, "Content-Disposition": name})
 
 
+def thumb_file(request: Request) -> Response:
+    """A run's picture for the list. Its address changes with the run, so the browser may keep it."""
+    with _told():
+        runner, (run,) = _runs(request)
+        made = listed.picture(runner.store, run.id)
+        if made is None:
+            return Response(status_code=204, headers=_HEADERS)
+        return Response(made, media_type="image/png", headers={**_HEADERS, "Cache-Control": "private, max-age=86400, immutable"})
+
+
 def list_file(request: Request) -> Response:
     """The list of runs as CSV."""
     with _told():
@@ -266,6 +276,7 @@ _ANSWERS = {
     "/bundle/{run}": bundle_file,
     "/report": report_file,
     "/runs.csv": list_file,
+    "/thumb/{run}": thumb_file,
     "/explore/{run}": explore_feed,
     "/walk/{run}/{kind}": walk_file,
 }

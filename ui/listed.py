@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import math
 import time
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import streamlit as st
 
 from gan_core import METRICS, NETWORKS, VERDICTS, PlaygroundError, RunStore
 from gan_core.disk import size
 from gan_core.features import judge_of
+from gan_core.frames import pack
 from gan_core.metrics import SCORES, is_judged
 from gan_core.networks import USUAL_NETWORKS
 from gan_core.reading import verdict_name
 from gan_core.shelf import Line
-from ui import readings
+from ui import components, readings
 from ui.live import known_data
 from ui.palette import STATUS
 from ui.pictures import thumbnail
@@ -27,36 +28,60 @@ from ui.verdict import verdict_of
 
 SHORT = {"held": "modes held", "sliced_wasserstein": "distance", "bits_per_dim": "bits per pixel"}
 HEADLINES = ("held", "bits_per_dim", "sliced_wasserstein")  # the first that a run has
+KEY = "list_view"
 JUDGING_SECONDS = 0.06  # at each look, for verdicts that are not known yet
 FORMULA = "=+-@\t\r＝＋－＠"  # what a spreadsheet takes for the beginning of a formula
 TOLD = ("id", "name", "status", "kind", "dataset", "network", "loss", "penalty", "members", "step", "steps", "seconds")
+_LIST = components.mount("list")
 
 
-@lru_cache(maxsize=1024)
-def _picture(store: RunStore, run: str, updated: float) -> str:
-    """A run's latest picture as a data address."""
-    frame = store.frame(run)
-    return f"data:image/png;base64,{base64.b64encode(thumbnail(frame)).decode()}" if frame else ""
+def table(store: RunStore, shown: Sequence[Line], sort: str, on_sort: Callable[[], None]) -> list[Line]:
+    """Draw lines as a table; those that are chosen. When the list changes, what was chosen stays so, wherever it stands now.
+
+    Args:
+        sort: key of SORTS that they are sorted by. on_sort: called when another is asked for: `st.session_state[KEY].sort`.
+    """
+    rows = [row(line, verdict) for line, verdict in zip(shown, verdicts(store, shown), strict=True)]
+    when = "Begun" if shown[0].trashed is None else "Deleted"
+    told = {"when": when, "sort": sort, "rows": rows}
+    before, message = st.session_state.get("listed", (None, b""))
+    if told != before or KEY not in st.session_state:  # else the same bytes, which Streamlit does not send again
+        message = pack({"made": time.monotonic(), "chosen": st.session_state.get("chosen", []), **told}, {})
+        st.session_state["listed"] = told, message
+    said = _LIST(data=message, key=KEY, on_chosen_change=lambda: None, on_sort_change=on_sort).chosen
+    if said is not None:
+        st.session_state["chosen"] = said
+    chosen = set(st.session_state.get("chosen", []))
+    return [line for line in shown if line.id in chosen]
 
 
-def row(store: RunStore, line: Line, verdict: str) -> dict[str, Any]:
+def row(line: Line, verdict: str) -> dict[str, Any]:
     """A run as a line of the table. Everything in it is shown as text."""
     begun = line.step and line.status != "finished"
-    when = {"Begun": ago(line.created)} if line.trashed is None else {"Deleted": ago(line.trashed)}
+    kind = VERDICTS.get(verdict)
     return {
-        "": _picture(store, line.id, line.updated),
-        "★": "★" if line.starred else "",
-        "Name": line.name,
-        "Status": f"{STATUS[line.status][0]} {line.step / max(1, line.steps):.0%}" if begun else STATUS[line.status][0],
-        "Data": line.dataset,
-        "Recipe": recipe(line),
-        "Verdict": VERDICTS[verdict].title if verdict in VERDICTS else "",
-        "Measured": measured(line),
-        "Trained": duration(line.seconds),
-        **when,
-        "Disk": size(line.bytes) if line.bytes else "–",
-        "Tags": ", ".join(line.tags),
+        "id": line.id,
+        "picture": f"thumb/{line.id}?v={line.updated:.3f}" if line.step or line.status == "finished" else "",
+        "starred": line.starred,
+        "name": line.name,
+        "note": line.note,
+        "tags": line.tags,
+        "status": line.status,
+        "state": f"{STATUS[line.status][0]} {line.step / max(1, line.steps):.0%}" if begun else STATUS[line.status][0],
+        "recipe": f"{line.dataset}, {recipe(line)}",
+        "verdict": kind.title if kind else "",
+        "tone": kind.tone if kind else "",
+        "measured": measured(line),
+        "trained": duration(line.seconds),
+        "when": ago(line.created if line.trashed is None else line.trashed),
+        "disk": size(line.bytes) if line.bytes else "–",
     }
+
+
+def picture(store: RunStore, run: str) -> bytes | None:
+    """A run's latest picture as a small PNG."""
+    frame = store.frame(run)
+    return thumbnail(frame) if frame else None
 
 
 def recipe(line: Line) -> str:

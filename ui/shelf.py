@@ -12,6 +12,7 @@ from gan_core.listing import SORTS, Wanted
 from gan_core.shelf import TAG, Line
 from gan_core.store import ENDED, LIVE
 from ui.latent.choice import Field, read, whole, word, write
+from ui.listed import KEY
 from ui.palette import STATUS
 
 SEARCH = 200  # letters of a search
@@ -71,6 +72,14 @@ def clear() -> None:
     values = arrive()
     values.update({name: FIELDS[name].default for name in ("q", "status", "data", "tag", "starred", "page")})
     st.session_state["shelf_version"] = _version() + 1
+
+
+def sort() -> None:
+    """The table asks for another order."""
+    wanted = getattr(st.session_state.get(KEY), "sort", None)
+    if wanted in SORTS:
+        arrive().update(sort=wanted, page=1)
+        st.session_state["shelf_version"] = _version() + 1  # the menu shall show it
 
 
 def turn(page: int) -> None:

@@ -69,7 +69,7 @@ def test_start_watch_pause_resume_refresh_second_tab_stop(server, tabs):
     assert other.locator(".monitor").get_attribute("data-run") == run
 
     page.get_by_role("link", name="Runs").click()
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(page.locator(".list")).to_be_visible()
     page.get_by_role("link", name="Playground").click()
     expect(page.locator(".monitor")).to_have_attribute("data-run", run)
     button(page, "Stop").click()
@@ -285,16 +285,14 @@ def test_the_latent_page_leaves_focus_and_form_alone(server, tabs):
 def test_runs_are_opened_and_deleted(server, tabs):
     keep, gone = waiting_run(server, seed=1), waiting_run(server, seed=2)
     page = tabs(f"{server.url}runs")
-    table = page.get_by_test_id("stDataFrame")
-    expect(table).to_be_visible()
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)  # the first row's box: the newest run
+    newest = page.locator(".list tbody tr").first
+    newest.click()
     expect(button(page, "Delete")).to_be_enabled()
     button(page, "Delete").click()
     expect(button(page, "Undo delete")).to_be_visible()
     assert [run.id for run in server.store.runs()] == [keep]
     expect(page.get_by_text("1 run ·")).to_be_visible()  # the list has come anew
-    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)
+    newest.click()
     button(page, "Open").and_(page.get_by_test_id("stBaseButton-primary")).click()  # a menu's arrow is called so too
     expect(page.locator(".monitor")).to_have_attribute("data-run", keep)
     assert gone not in page.url
@@ -366,10 +364,7 @@ def test_the_app_asks_no_other_host(server, browser):
 def test_a_run_goes_out_as_a_file_and_comes_in_again(server, tabs):
     run = waiting_run(server)
     page = tabs(f"{server.url}runs")
-    table = page.get_by_test_id("stDataFrame")
-    expect(table).to_be_visible()
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)
+    page.locator(".list tbody tr").click()
     button(page, "Save").click()
     with page.expect_download() as report:
         page.get_by_role("link", name="Report").click()

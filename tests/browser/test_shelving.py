@@ -24,8 +24,7 @@ def page(server, two, tabs):
 
 def choose_first(page):
     """Tick the box of the first line."""
-    box = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 38 + 22)
+    page.locator(".list tbody input").first.check()
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_enabled()
 
 
@@ -35,7 +34,7 @@ def test_a_note_that_is_being_typed_outlasts_the_lists_refreshes(server, two, pa
     note = page.get_by_label("Note")
     note.press_sequentially("half of ")
     server.store.describe(two[0], name="changed elsewhere")  # the list comes anew, and is another one
-    until(lambda: "changed elsewhere" in page.get_by_test_id("stDataFrame").text_content(), what="the list shows the new name")
+    expect(page.locator(".list").get_by_text("changed elsewhere")).to_be_visible()
     note.press_sequentially("a note")
     note.press("Control+Enter")
     until(lambda: server.store.get(two[1]).note == "half of a note")
@@ -85,3 +84,37 @@ def test_back_leads_to_a_page_whose_address_says_nothing_more(page):
     expect(page.get_by_text("Choose the runs above")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("2 runs ·")).to_be_visible()
+
+
+def test_lines_are_chosen_by_mouse_and_keyboard_and_stay_chosen_in_another_order(server, tabs):
+    for name in ("amber", "birch", "cedar", "delta"):
+        server.store.update(server.store.create([GANConfig(steps=50)], name), status="stopped")
+    page = tabs(f"{server.url}runs")
+    lines, chosen = page.locator(".list tbody tr"), page.locator(".list tr.chosen b")
+    expect(lines.locator("b")).to_have_text(["delta", "cedar", "birch", "amber"])
+    lines.nth(1).click()
+    lines.nth(3).click(modifiers=["Shift"])
+    expect(chosen).to_have_text(["cedar", "birch", "amber"])
+    expect(page.get_by_role("button", name="Compare", exact=True)).to_be_enabled()
+    lines.nth(1).locator("input").focus()
+    for key in ("ArrowDown", "Space"):
+        page.keyboard.press(key)
+    expect(chosen).to_have_text(["cedar", "amber"])
+    page.get_by_role("button", name="Name", exact=True).click()
+    expect(lines.locator("b")).to_have_text(["amber", "birch", "cedar", "delta"])
+    expect(chosen).to_have_text(["amber", "cedar"])
+    until(lambda: "sort=name" in page.evaluate("location.search"))
+    page.get_by_label("Choose all of this page").check()
+    expect(chosen).to_have_count(4)
+
+
+def test_what_was_chosen_is_still_chosen_after_a_search_and_a_walk(page):
+    choose_first(page)
+    page.get_by_placeholder("Name, note, tag").press_sequentially("amber")
+    expect(page.locator(".list b")).to_have_text(["amber"])
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()  # what is not to be seen
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_placeholder("Name, note, tag").fill("")
+    expect(page.locator(".list tr.chosen b")).to_have_text(["birch"])
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_enabled()

@@ -182,6 +182,6 @@ def test_back_and_forward_go_through_what_was_on_the_screen(digits):
     page.go_forward()
     expect(page.locator(".plane")).to_be_visible()
     page.get_by_role("link", name="Runs", exact=True).click()
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(page.locator(".list")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("Look at it as")).to_be_visible()

@@ -3,6 +3,8 @@
 import pytest
 
 from gan_core import GANConfig
+from gan_core.frames import unpack
+from ui.listed import KEY
 
 TINY = GANConfig(dataset="ring8", width=8, batch_size=8, steps=20)
 FILE = "pages/runs.py"
@@ -19,7 +21,7 @@ def three(runner):
 
 
 def _names(test):
-    return list(test.dataframe[0].value["Name"]) if test.dataframe else []
+    return [row["name"] for view in test.get("bidi_component") if view.key == KEY for row in unpack(view.proto.bytes)[0]["rows"]]
 
 
 def text(test):
