@@ -1,6 +1,5 @@
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from driving import Server, until
@@ -18,11 +17,8 @@ HOW_IT_STANDS = """() => ({
 })"""
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "browser" in Path(item.fspath).parts:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one after the other, beside the tests without a browser
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")
