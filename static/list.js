@@ -112,7 +112,7 @@ class List {
   // A click chooses a line or leaves it; with Shift, all from the one before.
   click(e) {
     const line = e.target.closest("tr");
-    if (!line || !getSelection().isCollapsed) return;
+    if (!line) return;
     const ids = this.header.rows.map((row) => row.id), id = line.dataset.id, [from, to] = [ids.indexOf(this.last), ids.indexOf(id)];
     const range = e.shiftKey && from >= 0 ? ids.slice(Math.min(from, to), Math.max(from, to) + 1) : [id];
     this.last = id;

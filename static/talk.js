@@ -17,16 +17,16 @@ export class Talk {
     if (this.busy) return;
     this.busy = true;
     while (this.next) {
-      const turn = this.turn, url = this.next;
+      const turn = this.turn, url = this.next, begun = performance.now();
       this.next = null;
       try {
         const answer = await fetch(url, { signal: AbortSignal.timeout(30000) });
-        const pause = Number(answer.headers.get("X-Pause")) || 0; // while a run trains, which goes on beside
         const bytes = answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null, words = bytes ? "" : await answer.text();
         if (turn !== this.turn) continue;
         if (bytes) await this.answered(bytes);
         this.trouble(words.slice(0, 300));
-        if (pause) await new Promise((done) => setTimeout(done, Math.min(pause, LONGEST)));
+        const rest = Number(answer.headers.get("X-Rest")) * (performance.now() - begun); // while a run trains, which goes on beside
+        if (rest) await new Promise((done) => setTimeout(done, Math.min(rest, LONGEST)));
       } catch {
         if (turn === this.turn) this.trouble("No answer from the server.");
       }

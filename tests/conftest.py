@@ -2,6 +2,8 @@ import pytest
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
+BROWSER = "browser"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
@@ -10,10 +12,21 @@ def one_thread():
 
 
 class _Files(LoadScopeScheduling):
-    """Hands out the tests by files, and those in a browser first and all to one process: two browsers would be too much."""
+    """Hands out the tests by files. Those in a browser come first and alone: its server and the browser need both cores."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
+    def _split_scope(self, nodeid):
+        return BROWSER if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node):
+        browsing = any(not all(units.get(BROWSER, {}).values()) for units in self.assigned_work.values())
+        if not browsing or BROWSER in self.assigned_work[node]:
+            super()._assign_work_unit(node)
+
+    def mark_test_complete(self, node, item_index, duration=0):
+        super().mark_test_complete(node, item_index, duration)
+        for waiting in self.nodes:
+            if not self.assigned_work[waiting]:
+                self._reschedule(waiting)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +24,11 @@ from gan_core.store import Run
 from ui import aside, atlas, compare_message, engine, film, listed, live, movie, seeds, sharing, signing
 from ui.latent import tools, walk
 from ui.latent.choice import read
-from ui.latent.searches import RESTS
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LAYOUTS = ("wide", "compact")
 EXPLORERS = 2  # answers about latent spaces that are computed at once: each may take some hundred MiB
+RESTS = 4.0  # times as long as an answer and its drawing took, a view rests before its next question while a run trains
 WAITING = 8  # more may wait for their turn
 PATIENCE = 20.0  # seconds that one waits
 CROWDED = "Too many others look into latent spaces at the moment. Try again."
@@ -210,12 +209,11 @@ def explore_feed(request: Request) -> Response:
     """What a tool of the latent page answers to what the address asks about a run."""
     with _in_turn(), _told():
         runner, (run,) = _runs(request)
-        begun = time.perf_counter()
         ask = tools.asked(runner.store, run, request.query_params)
         made = tools.message(ask, ask.values["tool"])
         trains = bool(runner.store.runs(("running",), limit=1, kind=None))
-        pause = round(1000 * RESTS * (time.perf_counter() - begun)) if trains else 0  # ms, for the view's next question
-        return Response(made, media_type="application/octet-stream", headers={**_HEADERS, "X-Pause": str(pause)})
+        headers = {**_HEADERS, "X-Rest": f"{RESTS if trains else 0:g}"}
+        return Response(made, media_type="application/octet-stream", headers=headers)
 
 
 def walk_file(request: Request) -> Response:
