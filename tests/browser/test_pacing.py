@@ -86,6 +86,10 @@ def test_the_transport_stands_in_few_lines(server, tabs, width, lines):
     expect(button(page, "Resume")).to_be_visible()
     name = page.get_by_test_id("stMain").get_by_text(server.store.get(run).name, exact=True)
     places = [button(page, label) for label in ("Resume", "Step", "D step", "G step", "Pace", "Stop", "Reset")]
-    centres = [(box := each.bounding_box())["y"] + box["height"] / 2 for each in [*places, name]]
-    assert len({round(y / 20) for y in centres}) == lines
+
+    def taken() -> int:
+        centres = [(box := each.bounding_box())["y"] + box["height"] / 2 for each in [*places, name]]
+        return len({round(y / 20) for y in centres})
+
+    until(lambda: taken() == lines, what="fonts and styles are there")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
