@@ -35,7 +35,7 @@ FEW = 30
 VIEWS = "[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]"
 # every line, and the pictures of those that can be seen
 DRAWN = f"""{VIEWS}.some((view) => {{
-    const list = view.shadowRoot.querySelector(".list");
+    const list = view.shadowRoot?.querySelector(".list");
     if (!list?.querySelector("tbody tr")) return false;
     const low = Math.min(innerHeight, list.getBoundingClientRect().bottom);
     return [...list.querySelectorAll("img")].every((i) => i.getBoundingClientRect().top > low || (i.complete && i.naturalWidth));
