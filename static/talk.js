@@ -2,6 +2,7 @@
 // tells the page a little later what was chosen, for the address.
 
 const LONGEST = 1000; // ms between an answer and the next question
+const REFUSED = 500; // ms after an answer that was refused
 const PAUSE = 200; // ms without a change until the page is told: keys and clicks come in rows
 const TURNS = ["pointerdown", "focusin"]; // the person turns to something else, which may take the view away: the page is told first
 
@@ -25,7 +26,8 @@ export class Talk {
         if (turn !== this.turn) continue;
         if (bytes) await this.answered(bytes);
         this.trouble(words.slice(0, 300));
-        const rest = Number(answer.headers.get("X-Rest")) * (performance.now() - begun); // while a run trains, which goes on beside
+        // while a run trains, which goes on beside; and where many ask
+        const rest = answer.ok ? Number(answer.headers.get("X-Rest")) * (performance.now() - begun) : REFUSED;
         if (rest) await new Promise((done) => setTimeout(done, Math.min(rest, LONGEST)));
       } catch {
         if (turn === this.turn) this.trouble("No answer from the server.");

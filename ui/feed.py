@@ -248,7 +248,7 @@ def thumb_file(request: Request) -> Response:
     """A run's picture for the list. Its address changes with the run, so the browser may keep it."""
     with _told():
         runner, (run,) = _runs(request)
-        made = listed.picture(runner.store, run.id)
+        made = listed.picture(runner.store, run.id, run.updated)
         if made is None:
             return Response(status_code=204, headers=_HEADERS)
         return Response(made, media_type="image/png", headers={**_HEADERS, "Cache-Control": "private, max-age=86400, immutable"})

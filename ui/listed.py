@@ -7,6 +7,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -78,8 +79,9 @@ def row(line: Line, verdict: str) -> dict[str, Any]:
     }
 
 
-def picture(store: RunStore, run: str) -> bytes | None:
-    """A run's latest picture as a small PNG."""
+@lru_cache(maxsize=1024)
+def picture(store: RunStore, run: str, updated: float) -> bytes | None:
+    """A run's latest picture as a small PNG, made once for each time at which the run changed."""
     frame = store.frame(run)
     return thumbnail(frame) if frame else None
 
