@@ -137,7 +137,7 @@ def actions(chosen: list[Line], lines: list[Line], trashed: list[Line]) -> None:
     )
     sharing.save(chosen)
     if not tidying.undo(trashed, act) and not chosen:
-        st.caption("Choose runs with the boxes at the left.", width="content")
+        st.caption("A click chooses a run.", width="content")
 
 
 def trash_actions(chosen: list[Line], lines: list[Line]) -> None:

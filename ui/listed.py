@@ -107,7 +107,8 @@ def measured(line: Line) -> str:
     value = line.metric(name)
     if line.members > 1:
         return f"{value:.2g} {words} (mean)"
-    return f"{readings.shown(name, value)} {words}"
+    shown = readings.shown(name, value)
+    return f"{shown} {words.replace('modes', 'mode') if shown == '1' else words}"
 
 
 def verdicts(store: RunStore, lines: Sequence[Line]) -> list[str]:
