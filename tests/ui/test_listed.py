@@ -63,6 +63,7 @@ def test_a_recipe_in_words(changes, text):
     [
         ({}, ""),
         ({"metrics": {"js": [0.5], "held": [8.0]}}, "8 modes held"),
+        ({"metrics": {"held": [1.0]}}, "1 mode held"),
         ({"metrics": {"held": [8.0, 4.0]}, "members": 2}, "6 modes held (mean)"),
         ({"metrics": {"of another version": [1.0]}}, "1 of another version"),
         ({"metrics": {"held": [float("nan")], "diversity": [0.5]}}, "0.5 diversity"),  # a judge may still have to learn
