@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from .conditions import CONDITIONS
 from .data import DATASETS
-from .errors import ConfigError
+from .errors import ConfigError, quotable
 from .latents import LATENTS
 from .losses import LOSSES
 from .networks import NETWORKS
@@ -833,7 +833,7 @@ def _shown(value: Any) -> str:
         return f"a {type(value).__name__}"
     if isinstance(value, int) and value.bit_length() > 1000:
         return "a number of very many digits"
-    text = "".join(c if c.isprintable() else "?" for c in str(value)[: SHOWN + 1])
+    text = quotable(str(value)[: SHOWN + 1])
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

@@ -5,6 +5,11 @@ Pages show the text, the command line prints it on one line, neither shows a tra
 """
 
 
+def quotable(text: str) -> str:
+    """What a sentence can repeat of a text that may be anything: what cannot be printed is a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 class PlaygroundError(Exception):
     """Base of all errors whose text is meant to be read by the user."""
 

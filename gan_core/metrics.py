@@ -133,6 +133,11 @@ class Metric:
     written: str = "number"
 
 
+def written(name: str) -> str:
+    """How the values of a metric or a score are written: "whole", "percent" or "number"."""
+    return METRICS[name].written if name in METRICS else "number"
+
+
 # Modes
 
 

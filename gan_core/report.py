@@ -31,7 +31,7 @@ from .frames import unpack
 from .health import Verdict, diagnose
 from .link import PRIVATE
 from .members import STATS
-from .metrics import METRICS, SCORES, floors, samples_for
+from .metrics import METRICS, SCORES, floors, samples_for, written
 from .networks import NETWORKS
 from .pixelcnn import Likelihood
 from .reading import read_history
@@ -217,8 +217,7 @@ def _metrics(row: Run, data: Data | str) -> str:
 
 def _measured(name: str, value: float | None) -> str:
     """A metric's value as the pages write it."""
-    kind = METRICS[name].written if name in METRICS else "number"
-    return f"{value:.1%}" if kind == "percent" and value is not None and not math.isnan(value) else _number(value)
+    return f"{value:.1%}" if written(name) == "percent" and value is not None and not math.isnan(value) else _number(value)
 
 
 def _middle(values: np.ndarray) -> float:

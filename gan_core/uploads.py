@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .album import ENDINGS, look_into
 from .draws import seeded
-from .errors import DataError
+from .errors import DataError, quotable
 from .points import DRAWN_LIMIT
 from .source import data_folder
 
@@ -188,8 +188,7 @@ def _point(number: int, cells: list[str], columns: tuple[int, int], delimiter: s
 
 
 def _quoted(text: str) -> str:
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:20])
-    return f"“{shown}…”" if len(text) > 20 else f"“{shown}”"
+    return f"“{quotable(text[:20])}{'…' if len(text) > 20 else ''}”"
 
 
 def _fitted(points: np.ndarray) -> np.ndarray:

@@ -76,16 +76,16 @@ const HEARD = 1000; // ms in which the page has heard what a view said, unless i
 // Until a page runs, Streamlit keeps the last that a view has said. So a changed status, which the page sees by itself when it
 // runs for whatever reason, waits a while behind what a person did.
 export function views(make) {
-  const all = new WeakMap();
+  const all = new WeakMap(), spoken = new WeakMap(); // place -> its view, and when a person last did something on it
   return {
     render(component) {
       const { parentElement, data } = component;
       if (!all.has(parentElement)) all.set(parentElement, make(parentElement));
       const view = all.get(parentElement);
       view.trigger = (name, value) => {
-        const now = performance.now(), wait = name === "status" ? (view.told ?? -HEARD) + HEARD - now : 0;
+        const now = performance.now(), wait = name === "status" ? (spoken.get(parentElement) ?? -HEARD) + HEARD - now : 0;
         if (wait > 0) { setTimeout(() => { if (all.has(parentElement)) view.trigger(name, value); }, wait); return; }
-        if (name !== "status") view.told = now;
+        if (name !== "status") spoken.set(parentElement, now);
         component.setTriggerValue(name, value);
       };
       view.keep = (name, value) => component.setStateValue(name, value);

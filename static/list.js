@@ -58,7 +58,7 @@ class List {
     this.header = header;
     this.chosen ??= new Set(header.chosen);
     for (const { head, text, order } of this.heads) {
-      if (head.className === "when") text.textContent = header.when;
+      if (head.className === "when") Object.assign(text, { textContent: header.when, disabled: header.when !== "Begun" }); // no order by deletion
       if (order) head.setAttribute("aria-sort", order === header.sort ? "other" : "none");
     }
     const there = new Set(header.rows.map((row) => row.id));

@@ -15,7 +15,7 @@ from gan_core import METRICS, NETWORKS, GANConfig, Runner
 from gan_core.compare import BANDS, aligned, band, groups, smoothed, times
 from gan_core.frames import pack
 from gan_core.members import STATS
-from gan_core.metrics import SCORES
+from gan_core.metrics import SCORES, written
 from gan_core.pixelcnn import Likelihood
 from gan_core.reading import TRAIN
 from gan_core.schema import metric_series
@@ -187,7 +187,7 @@ def _chart(
         lines.append(k)
     log = values["scale"] == "log" and 0 < lowest < np.inf
     note = "linear: not all values are above 0" if values["scale"] == "log" and not log else ""
-    return {"title": QUANTITIES[name], "name": name, "as": readings.written(name), "lines": lines, "log": log, "note": note}
+    return {"title": QUANTITIES[name], "name": name, "as": written(name), "lines": lines, "log": log, "note": note}
 
 
 def _floors(runs: Sequence[Run], charts: list[dict]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_core import METRICS, NETWORKS, GANConfig, RunStore
 from gan_core.features import judge_of
-from gan_core.metrics import COUNTED_MODES, HELD, SCORES, TALLIES, chosen, floors, samples_for, shares
+from gan_core.metrics import COUNTED_MODES, HELD, SCORES, TALLIES, chosen, floors, samples_for, shares, written
 from gan_core.source import Data
 from gan_core.store import Run
 from ui.series import CACHE
@@ -148,11 +148,6 @@ def _help(name: str, data: Data | None) -> str:
         return f"{SCORES[name].text} {SCORES[name].source}."
     count = f" Measured on {min(samples_for(data), METRICS[name].at_most):,} samples." if data is not None else ""
     return f"{METRICS[name].text}{count} {METRICS[name].source}."
-
-
-def written(name: str) -> str:
-    """How a metric's values are written: "whole", "percent" or "number"."""
-    return METRICS[name].written if name in METRICS else "number"
 
 
 def shown(name: str, value: float) -> str:

@@ -140,7 +140,7 @@ def test_a_slow_step_tells_its_stages(server, tabs):
 
 def test_a_changed_status_waits_behind_what_a_person_did(server, tabs):
     page = tabs(server.url)
-    said = page.evaluate("""async () => {
+    said, has = page.evaluate("""async () => {
         const { views } = await import(new URL("app/static/feed.js", document.baseURI));
         const view = { take() {} }, said = [], place = document.createElement("div");
         const all = views(() => view), begun = performance.now();
@@ -150,7 +150,8 @@ def test_a_changed_status_waits_behind_what_a_person_did(server, tabs):
         view.trigger("member", 3);
         view.trigger("status", "finished");
         while (said.length < 3) await new Promise(requestAnimationFrame);
-        return said;
+        return [said, Object.keys(view).sort()];
     }""")
     assert [(name, value) for name, value, _ in said] == [("status", "running"), ("member", 3), ("status", "finished")]
     assert said[2][2] - said[1][2] >= 999
+    assert has == ["keep", "take", "trigger"]  # nothing that a view may have of its own
