@@ -68,10 +68,10 @@ def follow(values: Mapping[str, Any]) -> None:
 
 
 def clear() -> None:
-    """Show all runs again. New keys make new widgets, which begin with their defaults."""
+    """Show all runs again."""
     values = arrive()
     values.update({name: FIELDS[name].default for name in ("q", "status", "data", "tag", "starred", "page")})
-    st.session_state["shelf_version"] = _version() + 1
+    _renew()
 
 
 def sort() -> None:
@@ -79,7 +79,7 @@ def sort() -> None:
     wanted = getattr(st.session_state.get(KEY), "sort", None)
     if wanted in SORTS:
         arrive().update(sort=wanted, page=1)
-        st.session_state["shelf_version"] = _version() + 1  # the menu shall show it
+        _renew()  # the menu shall show it
 
 
 def turn(page: int) -> None:
@@ -87,20 +87,28 @@ def turn(page: int) -> None:
     arrive()["page"] = page
 
 
-def _version() -> int:
-    return st.session_state.get("shelf_version", 0)
+def _renew() -> None:
+    """New keys make new widgets, which begin with the values of this tab."""
+    st.session_state["shelf_version"] = st.session_state.get("shelf_version", 0) + 1
+
+
+def _key(name: str) -> str:
+    """That of "trash" stays, for it stands beside the list and is not drawn anew with it."""
+    return f"shelf_{name}_{0 if name == 'trash' else st.session_state.get('shelf_version', 0)}"
 
 
 def _bound(name: str) -> dict[str, Any]:
     """Key and listener of a widget whose default is the value of this tab."""
-    key = f"shelf_{name}_{_version()}"
+    key = _key(name)
     return {"key": key, "on_change": _taken(name, key)}
 
 
 def _taken(name: str, key: str) -> Callable[[], None]:
     def take() -> None:
         value = st.session_state.get(key)
-        arrive().update({name: FIELDS[name].default if value is None else value, "page": 1})
+        value = FIELDS[name].default if value is None else value
+        if key == _key(name) and value != arrive()[name]:  # Streamlit reports fields of before once more when they go
+            arrive().update({name: value, "page": 1})
 
     return take
 

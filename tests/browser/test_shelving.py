@@ -106,6 +106,8 @@ def test_lines_are_chosen_by_mouse_and_keyboard_and_stay_chosen_in_another_order
     until(lambda: "sort=name" in page.evaluate("location.search"))
     page.get_by_label("Choose all of this page").check()
     expect(chosen).to_have_count(4)
+    page.get_by_role("radio", name="Trash", exact=True).click()
+    expect(page.get_by_text("The trash is empty")).to_be_visible()
 
 
 def test_what_was_chosen_is_still_chosen_after_a_search_and_a_walk(page):
