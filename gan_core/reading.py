@@ -38,7 +38,8 @@ def history(
     """The history of one member from the series of its run; the last three as in `health.History`."""
     train_steps, train = series[TRAIN]
     measured = {name: series[metric_series(name)] for name in chosen(data) if len(series[metric_series(name)][0])}
-    tallies = {name: series[name] for name in TALLIES if len(series[name][0])}
+    known = min(len(series[name][0]) for name in TALLIES)  # a run that trains may have reported between two reads
+    tallies = {name: [part[:known] for part in series[name]] for name in TALLIES} if known else {}
     # where a judge had to learn first, modes are counted from later on
     at = next(iter(tallies.values()))[0] if tallies else next(iter(measured.values()))[0] if measured else np.zeros(0, np.int64)
     return History(

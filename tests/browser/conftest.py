@@ -1,10 +1,13 @@
+import io
 import os
 import shutil
+from urllib.parse import urlsplit
 
 import pytest
 from driving import Server, until
 
 from benchmarks.serving import CHROMIUM_FLAGS
+from gan_core import GANConfig, Runner, RunStore, bundle
 
 # What to know of a page on which something did not happen.
 HOW_IT_STANDS = """() => ({
@@ -22,7 +25,8 @@ def pytest_itemcollected(item):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def chromium():
+    """Playwright's way to start this machine's Chromium, and how to."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         message = "no Chromium on this machine: install your system's package chromium"
@@ -33,9 +37,25 @@ def browser():
 
     expect.set_options(timeout=30_000)  # a cold server on a busy machine takes more than Playwright's 5 s
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
+        yield playwright.chromium, {"executable_path": path, "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """For contexts of one's own, which keep nothing of what others have loaded."""
+    kind, how = chromium
+    browser = kind.launch(**how)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def profile(chromium, tmp_path_factory):
+    """The context that most tabs share: what Streamlit's scripts were compiled to is kept, a third of each page's time."""
+    kind, how = chromium
+    context = kind.launch_persistent_context(tmp_path_factory.mktemp("profile"), **how)
+    yield context
+    context.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -129,16 +149,40 @@ def _streamlits_own(url: str) -> bool:
     return url.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 
+@pytest.fixture(scope="session")
+def bundles() -> dict[str, bytes]:
+    """Runs that were trained already, by their configs."""
+    return {}
+
+
 @pytest.fixture
-def tabs(browser, request):
+def trained(server, bundles, tmp_path_factory):
+    """Gives the server a run of a config that has ended, without training it twice; its id."""
+
+    def give(config: GANConfig) -> str:
+        key = config.model_dump_json()
+        if key not in bundles:
+            runner, file = Runner(RunStore(tmp_path_factory.mktemp("trained"))), io.BytesIO()
+            run = runner.start(config)
+            assert runner.wait(run, 120)
+            runner.shutdown()
+            bundle.write(runner.store, run, file)
+            bundles[key] = file.getvalue()
+        return bundle.import_(server.store, io.BytesIO(bundles[key]))
+
+    return give
+
+
+@pytest.fixture
+def tabs(profile, request):
     """Opens tabs; the test fails if any of them meets a page error, a console error or an answer of 400 and above."""
-    wrong, contexts, pages = [], [], []
+    wrong, pages = [], []
 
     def open_tab(url: str, width: int = 1280, height: int = 800, scheme: str = "light"):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
+        page = profile.new_page()
         pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda e: wrong.append(f"page error: {e}"))
         page.on("console", lambda m: _console(m, wrong))
@@ -150,9 +194,17 @@ def tabs(browser, request):
     if getattr(request.node, "failed", False):
         for page in pages:
             print("tab", page.url, page.evaluate(HOW_IT_STANDS))
-    for context in contexts:
-        context.close()
+    for page in pages:
+        _forget(page)
+        page.close()
     assert not wrong, wrong
+
+
+def _forget(page) -> None:
+    """What a page has kept in the browser must not reach the next test."""
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
+    what = {"origin": origin, "storageTypes": "cookies,local_storage,indexeddb"}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", what)
 
 
 def _console(message, wrong: list[str]) -> None:

@@ -7,23 +7,19 @@ from driving import until
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from gan_core import GANConfig, Runner
+from gan_core import GANConfig
 
 DIGITS = GANConfig(dataset="digits", network="dcgan", width=8, latent_dim=8, batch_size=16, steps=20, ema_decay=0.9)
 
-LONG = DIGITS.but(image_size=32, width=16, steps=2)  # one step of a search takes its time
+LONG = DIGITS.but(network="resnet", width=64, steps=2)  # one step of a search takes its time
 
 
 @pytest.fixture
-def opened(server, tabs):
+def opened(server, tabs, trained):
     """The latent page on a short run, opened with a query."""
 
     def open_page(config: GANConfig, query: str, **look) -> Page:
-        runner = Runner(server.store)
-        run = runner.start(config)
-        assert runner.wait(run, 120)
-        runner.shutdown()
-        return tabs(f"{server.url}latent?run={run}&{query}", **look)
+        return tabs(f"{server.url}latent?run={trained(config)}&{query}", **look)
 
     return open_page
 

@@ -4,7 +4,7 @@ import pytest
 from driving import until
 from playwright.sync_api import Page, expect
 
-from gan_core import GANConfig, Runner, RunStore
+from gan_core import GANConfig
 
 POINTS = GANConfig(dataset="ring8", latent_dim=2, width=8, batch_size=16, steps=20)
 DIGITS = GANConfig(dataset="digits", network="dcgan", width=8, latent_dim=8, batch_size=16, steps=10, conditional="projection")
@@ -12,15 +12,11 @@ STYLE = GANConfig(dataset="digits", network="style", width=4, latent_dim=8, batc
 
 
 @pytest.fixture
-def opened(server, tabs):
-    """Trains a config for a moment, and opens the latent page on it with a query."""
+def opened(server, tabs, trained):
+    """The latent page on a short run of a config, opened with a query."""
 
     def open_page(config: GANConfig, query: str, **how) -> Page:
-        runner = Runner(RunStore(server.folder / "runs"))
-        run = runner.start(config)
-        runner.wait(run, 60)
-        runner.shutdown()
-        return tabs(f"{server.url}latent?run={run}{query}", **how)
+        return tabs(f"{server.url}latent?run={trained(config)}{query}", **how)
 
     return open_page
 

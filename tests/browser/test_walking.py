@@ -13,13 +13,9 @@ DIGITS = GANConfig(dataset="digits", network="dcgan", width=8, latent_dim=8, bat
 
 
 @pytest.fixture
-def digits(server, tabs):
-    """A short run on digits, and the latent page opened on it with a query."""
-    run = server.store.create([DIGITS])
-    server.store.update(run, status="interrupted")
-    page = tabs(f"{server.url}?run={run}")
-    page.get_by_role("button", name="Resume", exact=True).click()
-    until(lambda: server.store.get(run).status == "finished")
+def digits(server, tabs, trained):
+    """A tab, and the latent page on a short run on digits, opened in it with a query."""
+    page, run = tabs("about:blank"), trained(DIGITS)
 
     def go(query: str = "") -> Page:
         page.goto(f"{server.url}latent?run={run}{query}")

@@ -167,6 +167,14 @@ def test_a_metric_that_was_never_measured_is_left_out():
     assert list(history(GANConfig(), series, RING).metrics) == chosen(RING)[1:]
 
 
+@pytest.mark.parametrize("before", [(), (4,)])
+def test_a_report_that_came_between_two_reads_waits_for_the_next_look(before):
+    early, late = (_series(at=(4, 5), tallied=tallied) for tallied in (before, (4, 5)))
+    found = history(GANConfig(), {**late, TALLIES[0]: early[TALLIES[0]]}, RING)
+    assert tuple(found.at) == (before or (4, 5))
+    assert found.counts is None if not before else len(found.counts) == len(found.nearest) == 1
+
+
 def test_before_modes_are_counted_the_measurements_stand():
     found = history(GANConfig(dataset="digits"), _series([1, 2], [], DIGITS), DIGITS)
     assert found.at.tolist() == [1, 2]
