@@ -1,4 +1,4 @@
-"""What a person feels of the latent space page: python -m benchmarks.latent [--only PART ...] [--windows N] [--json]
+"""What a person feels of the latent space page: python -m benchmarks.latent [--only PART ...] [--windows N] [--yielding] [--json]
 
 One headless Chromium at 1280 x 800, one server for each part. Two sizes of generator are looked at: digits (8 x 8) and the same
 images at MNIST's 28 x 28, so that nothing need be fetched. What they were taught does not matter: they trained for a moment.
@@ -209,6 +209,9 @@ def main() -> None:
     parts = ("drag", "change", "invert", "cost")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="some parts only")
     parser.add_argument("--windows", type=int, default=4, help="windows of each contender of cost (default: 4)")
+    parser.add_argument(
+        "--yielding", action="store_true", help="let the browser yield to the server, as if it had cores of its own"
+    )
     parser.add_argument("--json", action="store_true", help="accepted for uniformity; the output is always JSON")
     args = parser.parse_args()
     measure = {"drag": drag, "change": change, "cost": lambda app, folder: cost(app, folder, args.windows)}
@@ -217,7 +220,7 @@ def main() -> None:
         if part == "invert":
             result[part] = invert()
             continue
-        with tempfile.TemporaryDirectory() as name, chromium() as page:
+        with tempfile.TemporaryDirectory() as name, chromium(args.yielding) as page:
             app = Page(Path(name), page)
             try:
                 result[part] = measure[part](app, Path(name))

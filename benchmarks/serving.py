@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -59,12 +60,17 @@ class Server:
 
 
 @contextmanager
-def chromium() -> Iterator:
-    """A headless browser page."""
+def chromium(yielding: bool = False) -> Iterator:
+    """A headless browser page; `yielding`, it works only when the server leaves it time, as if it had cores of its own."""
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        if yielding:
+            polite = Path(folder) / "polite"
+            polite.write_text(f'#!/bin/sh\nexec nice -n 19 {path} "$@"\n')
+            polite.chmod(0o755)
+            path = polite
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser.new_page(viewport={"width": 1280, "height": 800})
         browser.close()
