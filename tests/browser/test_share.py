@@ -36,7 +36,7 @@ def ready(tabs, address: str) -> Page:
     """A tab on which the stage shows the real data and listens to keys, and the buttons are there that these press."""
     page = tabs(address)
     expect(page.locator("canvas.points")).to_have_attribute("data-step", "0")
-    expect(page.locator(".st-key-main button")).to_be_enabled()
+    expect(button(page, "Start")).to_be_enabled()
     return page
 
 
