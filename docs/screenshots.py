@@ -39,7 +39,7 @@ def start_preset(page: Page, server: Server, name: str) -> None:
     page.locator(f".st-key-preset_{name} button").click()
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="Start", exact=True).click()
-    until(lambda: server.store.runs()[0].config == PRESETS[name].config)
+    until(lambda: [run.config for run in server.store.runs()[:1]] == [PRESETS[name].config])
 
 
 def compare(page: Page, server: Server) -> None:
@@ -90,13 +90,13 @@ def playground(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Inside", exact=True).click()
     page.wait_for_timeout(800)
     page.screenshot(path=ROOT / "docs" / "inside.png")
-    until(lambda: server.store.runs()[0].status == "finished")
+    until(lambda: server.store.runs()[0].status == "finished", 600)
 
 
 def verdict(page: Page, server: Server) -> None:
     """A run that fails, and why."""
     start_preset(page, server, "slow_discriminator")
-    until(lambda: server.store.runs()[0].status == "finished")
+    until(lambda: server.store.runs()[0].status == "finished", 600)
     page.locator(".verdict summary").click()
     page.wait_for_timeout(500)
     page.screenshot(path=ROOT / "docs" / "verdict.png")
@@ -110,7 +110,8 @@ def seeds(page: Page, server: Server) -> None:
     cure.press("Enter")
     page.get_by_text("The generator learns against").wait_for()
     page.get_by_role("button", name="Start both").click()
-    until(lambda: len(server.store.runs()[0].configs) == 16 and all(r.status == "finished" for r in server.store.runs()), 600)
+    until(lambda: [len(run.configs) for run in server.store.runs()[:1]] == [16])
+    until(lambda: all(run.status == "finished" for run in server.store.runs()), 600)
     page.wait_for_timeout(1500)
     page.screenshot(path=ROOT / "docs" / "collapse.png", full_page=True)
 
