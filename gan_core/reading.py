@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,23 +38,29 @@ def history(
     """The history of one member from the series of its run; the last three as in `health.History`."""
     train_steps, train = series[TRAIN]
     measured = {name: series[metric_series(name)] for name in chosen(data) if len(series[metric_series(name)][0])}
-    known = min(len(series[name][0]) for name in TALLIES)  # a run that trains may have reported between two reads
-    tallies = {name: [part[:known] for part in series[name]] for name in TALLIES} if known else {}
+    tallies = in_common([series[name] for name in TALLIES])
+    counted = tallies[0][0]
     # where a judge had to learn first, modes are counted from later on
-    at = next(iter(tallies.values()))[0] if tallies else next(iter(measured.values()))[0] if measured else np.zeros(0, np.int64)
+    at = counted if len(counted) else next(iter(measured.values()))[0] if measured else np.zeros(0, np.int64)
     return History(
         config,
         train_steps,
         {name: train[:, k, member] for k, name in enumerate(STATS)} if len(train_steps) else {},
         at,
         {name: at_steps(at, *rows)[:, 0, member] for name, rows in measured.items()},
-        *(at_steps(at, *tallies[name])[:, :, member] if tallies else None for name in TALLIES),
-        shares(data).numpy() if tallies else None,
+        *(values[:, :, member] if len(counted) else None for _, values in tallies),
+        shares(data).numpy() if len(counted) else None,
         floors(data, samples_for(data), judge),
         broken,
         changed,
         ended,
     )
+
+
+def in_common(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Series that are reported together, as far as all of them go: a report may have come between the reads of two."""
+    known = min(len(steps) for steps, _ in rows)
+    return [(steps[:known], values[:known]) for steps, values in rows]
 
 
 def at_steps(steps: np.ndarray, own: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from gan_core import METRICS, NETWORKS, GANConfig, RunStore
 from gan_core.features import judge_of
 from gan_core.metrics import COUNTED_MODES, HELD, SCORES, TALLIES, chosen, floors, samples_for, shares, written
+from gan_core.reading import in_common
 from gan_core.source import Data
 from gan_core.store import Run
 from ui.series import CACHE
@@ -95,13 +96,10 @@ def tallies(run: Run, store: RunStore, data: Data | None) -> tuple[np.ndarray, d
     if bars(run.config, data) is None:
         return steps, found
     fair = np.maximum(shares(data).numpy() * samples_for(data), 1e-12)
-    series = [CACHE.series(store, run, kind) for kind in TALLIES]  # (T,), (T, K, E)
-    known = min(len(steps) for steps, _ in series)  # a report may have come between the two
-    steps = series[0][0][:known]
-    if known:
-        found = {
-            name: (rows[:known, : len(fair), 0] / fair).astype(np.float32) for name, (_, rows) in zip(found, series, strict=True)
-        }
+    series = in_common([CACHE.series(store, run, kind) for kind in TALLIES])  # (T,), (T, K, E)
+    steps = series[0][0]
+    if len(steps):
+        found = {name: (rows[:, : len(fair), 0] / fair).astype(np.float32) for name, (_, rows) in zip(found, series, strict=True)}
     return steps, found
 
 

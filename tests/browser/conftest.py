@@ -26,7 +26,7 @@ def pytest_itemcollected(item):
 
 @pytest.fixture(scope="session")
 def chromium():
-    """Playwright's way to start this machine's Chromium, and how to."""
+    """What starts a browser, and with which arguments it starts this machine's Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         message = "no Chromium on this machine: install your system's package chromium"
@@ -202,8 +202,8 @@ def tabs(profile, request):
 
 def _forget(page) -> None:
     """What a page has kept in the browser must not reach the next test."""
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
-    what = {"origin": origin, "storageTypes": "cookies,local_storage,indexeddb"}
+    scheme, host = urlsplit(page.url)[:2]
+    what = {"origin": f"{scheme}://{host}", "storageTypes": "cookies,local_storage,indexeddb"}
     page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", what)
 
 
