@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from ui import engine
-from ui.feed import ROUTES
+from ui.feed import ROUTES, AtOnce
 from ui.latent.searches import SEARCHES
 
 
@@ -18,4 +19,4 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     engine.shutdown()
 
 
-app = st.App("playground.py", routes=ROUTES, lifespan=lifespan)
+app = st.App("playground.py", routes=ROUTES, middleware=[Middleware(AtOnce)], lifespan=lifespan)

@@ -1,27 +1,33 @@
 """Many who watch one run: python -m benchmarks.viewers [--viewers N] [--tabs N] [--windows N] [--json]
 
-The engine's rate with nobody, with one and with N viewers, in windows that take turns; the best window of each counts. And
-how old what each viewer sees becomes before the next comes: the time since the training thread reported it.
+The engine's rate while nobody, one and N look, in windows that take turns: the rates of each turn divided by each other, of
+which the median counts, since the rate of a shared machine drifts more than what is to be measured. And how old what each
+viewer sees becomes before the next comes: the time since the training thread reported it.
 
 A viewer does what a browser's tab does with the server, and draws nothing: it has a session of Streamlit's, in which it runs
 the page and those of its parts that are due again by themselves, and asks the feed as `static/feed.js` does, and for the
-sidebar's list as `static/aside.js` does, with a connection for each question. N whole tabs on the same machine would above
-all cost each other the processor. `--tabs` opens so many, in browser contexts of their own, and measures the rate with those
-too, where there are cores for them.
+sidebar's list as `static/aside.js` does: with a browser's headers, compressed, over a connection that stays open. Who does
+not look in a window keeps the session, silent. N whole tabs on the same machine would above all cost each other the
+processor. `--tabs` opens so many, in browser contexts of their own, and measures the rate with those too, where there are
+cores for them.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
+import http.client
 import json
 import os
 import platform
+import statistics
 import tempfile
 import threading
 import time
-import urllib.request
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.page import POINTS, Page
@@ -31,26 +37,53 @@ from gan_core.frames import unpack
 PERIOD = 0.47  # seconds, as in static/feed.js
 LISTED = 5.0  # seconds between two looks at the list in the sidebar, as in static/aside.js
 WAKE = 1.0  # seconds, of a session that gets no message
-SETTLED = 3.0  # seconds from when all pages have run
+SETTLED = 1.0  # seconds from when all look
 LATE = 60.0  # seconds, of a tab that opens beside many others
 
+HEADERS = {  # what a browser sends with a question, as far as the server reads it
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "cors",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
+}
 
 CLIENTS: dict[int, float] = {}  # viewers -> cores that they keep busy, which the server does not have
 
 
+class Connection:
+    """To the server, kept open between questions."""
+
+    def __init__(self, port: int):
+        self._http = http.client.HTTPConnection("localhost", port, timeout=10)
+
+    def get(self, path: str) -> bytes:
+        """The answer's body, unpacked; empty where there is nothing new."""
+        self._http.request("GET", path, headers=HEADERS)
+        answer = self._http.getresponse()
+        content = answer.read()
+        if answer.status not in (200, 204):
+            raise OSError(f"{path}: {answer.status} {content[:200]!r}")
+        return gzip.decompress(content) if answer.headers.get("Content-Encoding") == "gzip" else content
+
+    def close(self) -> None:
+        self._http.close()
+
+
 class Viewer:
-    """Looks at a run like a tab, until it is told to end.
+    """Looks at a run like a tab while it is told to.
 
     Attributes:
         oldest: seconds; the age that what it showed ever had.
         answers: how many messages it got.
         runs: how often the page, or a part of it, ran for it.
+        problem: why it looks no longer, if it does not.
     """
 
-    def __init__(self, url: str, run: str):
-        self.url, self.run, self.address = url, run, f"{url}live/{run}"
+    def __init__(self, port: int, run: str):
+        self.port, self.run = port, run
         self.oldest, self.answers, self.runs = 0.0, 0, 0
-        self._ended, self._shown = threading.Event(), threading.Event()
+        self.problem: Exception | None = None
+        self._ended, self._shown, self._looks = threading.Event(), threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._live, self._look)]
         for thread in self._threads:
             thread.start()
@@ -72,8 +105,7 @@ class Viewer:
             return BackMsg(rerun_script=state).SerializeToString()
 
         due: dict[str, tuple[float, float]] = {}  # part of the page -> when it runs next, and how often
-        listed = time.monotonic()
-        address = f"{self.url.replace('http', 'ws', 1)}_stcore/stream"
+        address = f"ws://localhost:{self.port}/_stcore/stream"
         with connect(address, subprotocols=["streamlit"], max_size=None, open_timeout=LATE) as socket:
             socket.send(run())
             while not self._ended.is_set():
@@ -87,21 +119,29 @@ class Viewer:
                 elif kind == "script_finished":
                     self.runs += 1
                     self._shown.set()
-                if time.monotonic() - listed > LISTED:
-                    listed = time.monotonic()
-                    with urllib.request.urlopen(f"{self.url}aside?run={self.run}", timeout=10) as answer:
-                        answer.read()
                 for fragment, (at, every) in list(due.items()):
                     if at <= time.monotonic():
                         due[fragment] = time.monotonic() + every, every
                         socket.send(run(fragment))
 
     def _look(self) -> None:
-        version = ""
         while not self._ended.is_set():
+            if self._looks.wait(WAKE):
+                with closing(Connection(self.port)) as server:
+                    try:
+                        self._ask(server)
+                    except (OSError, http.client.HTTPException) as error:
+                        self.problem = error
+                        return
+
+    def _ask(self, server: Connection) -> None:
+        version, listed = "", time.monotonic()
+        while self._looks.is_set():
             begun = time.monotonic()
-            with urllib.request.urlopen(f"{self.address}?known={version}", timeout=10) as answer:
-                content = answer.read()
+            if begun - listed > LISTED:
+                listed = begun
+                server.get(f"/aside?run={self.run}")
+            content = server.get(f"/live/{self.run}?known={version}")
             if content:
                 now, header = time.time(), unpack(content)[0]
                 if version:
@@ -110,29 +150,37 @@ class Viewer:
                 self.answers += 1
             self._ended.wait(max(0.1, PERIOD - (time.monotonic() - begun)))
 
+    def look(self, looks: bool) -> None:
+        """Ask the feed from now on, or be silent."""
+        (self._looks.set if looks else self._looks.clear)()
+
     def end(self) -> None:
+        self.look(False)
         self._ended.set()
         for thread in self._threads:
             thread.join(15)
 
 
-def watched_by(app: Page, run: str, count: int, seconds: float) -> tuple[float, list[Viewer]]:
-    """The rate with so many viewers, and these."""
-    viewers = []
-    for _ in range(count):
-        viewers.append(Viewer(app.server.url, run))
-        time.sleep(PERIOD / count)  # they come at any time
+def watched_by(app: Page, run: str, viewers: list[Viewer], seconds: float) -> float:
+    """The rate while these look."""
     for viewer in viewers:
-        viewer.shown()
+        viewer.look(True)
+        time.sleep(PERIOD / len(viewers))  # they come at any time
     time.sleep(SETTLED)
-    for viewer in viewers:
-        viewer.oldest = 0.0  # from here on
     busy = time.process_time()
     rate = server_rate(app.store, run, seconds)
-    CLIENTS[count] = (time.process_time() - busy) / seconds
+    CLIENTS[len(viewers)] = (time.process_time() - busy) / seconds
     for viewer in viewers:
-        viewer.end()
-    return rate, viewers
+        viewer.look(False)
+        if viewer.problem:
+            raise viewer.problem
+    return rate
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median and quartiles."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)).round(3)
+    return {"median": float(middle), "quartiles": [float(low), float(high)]}
 
 
 def in_tabs(app: Page, run: str, count: int, seconds: float) -> tuple[float, int]:
@@ -158,33 +206,39 @@ def measure(viewers: int, tabs: int, windows: int, seconds: float) -> dict:
         try:
             run = app.watch(POINTS)
             page.goto("about:blank")
+            everybody = [Viewer(app.server.port, run) for _ in range(viewers)]
+            for viewer in everybody:
+                viewer.shown()
             rates: dict[int, list[float]] = {0: [], 1: [], viewers: []}
             oldest: dict[int, float] = {1: 0.0, viewers: 0.0}
-            fewest, parts = 10**9, 0
             for _ in range(windows):
                 for count in rates:
-                    rate, seen = watched_by(app, run, count, seconds)
-                    rates[count].append(rate)
-                    if seen:
-                        oldest[count] = max([oldest[count], *(viewer.oldest for viewer in seen)])
-                        fewest = min([fewest, *(viewer.answers for viewer in seen)])
-                        parts += sum(viewer.runs for viewer in seen)
-            best = {count: max(found) for count, found in rates.items()}
+                    for viewer in everybody:
+                        viewer.oldest = 0.0
+                    rates[count].append(watched_by(app, run, everybody[:count], seconds))
+                    if count:
+                        oldest[count] = max(oldest[count], *(viewer.oldest for viewer in everybody))
+            for viewer in everybody:
+                viewer.end()
+            over = {
+                name: [many / few for many, few in zip(rates[viewers], rates[count], strict=True)]
+                for name, count in (("many_over_none", 0), ("many_over_one", 1))
+            }
             result = {
                 "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__},
                 "viewers": viewers,
                 "what": "sessions with their feeds, without drawing",
-                "steps_per_s": {str(count): round(rate, 1) for count, rate in best.items()},
-                "many_over_none": round(best[viewers] / best[0], 3),
-                "many_over_one": round(best[viewers] / best[1], 3),
+                "windows": windows,
+                "steps_per_s": {str(count): round(statistics.median(found), 1) for count, found in rates.items()},
+                **{name: spread(ratios) for name, ratios in over.items()},
                 "cores_of_the_clients": {str(count): round(busy, 2) for count, busy in CLIENTS.items()},
                 "oldest_s": {str(count): round(age, 2) for count, age in oldest.items()},
-                "fewest_answers_in_a_window": fewest,
-                "runs_of_pages_and_parts": parts,
+                "fewest_answers": min(viewer.answers for viewer in everybody),
+                "runs_of_pages_and_parts": sum(viewer.runs for viewer in everybody),
             }
             if tabs:
                 rate, fresh = in_tabs(app, run, tabs, seconds)
-                result["tabs"] = {"count": tabs, "fresh": fresh, "over_none": round(rate / best[0], 3)}
+                result["tabs"] = {"count": tabs, "fresh": fresh, "over_none": round(rate / statistics.median(rates[0]), 3)}
             app.stop(run)
             await_until(lambda: not app.store.get(run).is_live)
         finally:
@@ -196,8 +250,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--viewers", type=int, default=20, help="how many (default: 20)")
     parser.add_argument("--tabs", type=int, default=0, help="whole browser tabs to open besides (default: 0)")
-    parser.add_argument("--windows", type=int, default=4, help="windows of each (default: 4)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of a window (default: 5)")
+    parser.add_argument("--windows", type=int, default=12, help="windows of each (default: 12)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of a window (default: 4)")
     parser.add_argument("--json", action="store_true", help="accepted for uniformity; the output is always JSON")
     args = parser.parse_args()
     print(json.dumps(measure(args.viewers, args.tabs, args.windows, args.seconds), indent=1))

@@ -1,5 +1,7 @@
 """Who the routes beside Streamlit's own answer."""
 
+import asyncio
+import gzip
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 from gan_core import GANConfig, Runner, RunStore
 from gan_core.frames import unpack
@@ -124,6 +127,109 @@ def test_viewers_share_one_message(ask, run, monkeypatch):
     feed.engine.runner().store.update(run, step=1)
     ask("/live/{run}", host="localhost")
     assert len(made) == 2
+
+
+# What somebody else has just been told is answered at once
+
+
+class Behind:
+    """What stands behind the short way: the routes, but for their layers; counts who came so far."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def __call__(self, scope, receive, send):
+        self.asked += 1
+        try:
+            answer = feed._guarded(feed.run_feed)(Request(scope))
+        except HTTPException as error:
+            answer = Response(error.detail, error.status_code)
+        await answer(scope, receive, send)
+
+
+@pytest.fixture
+def visit(run, tmp_path, monkeypatch):
+    """What a browser is told about a run: status, headers, body; and how many went the whole way."""
+    monkeypatch.setenv("GAN_PLAYGROUND_RUNS", str(tmp_path / "runs"))
+    behind = Behind()
+    server = feed.AtOnce(behind)
+
+    def get(query="", **headers):
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": f"/live/{run}",
+            "query_string": query.encode(),
+            "headers": [
+                (name.replace("_", "-").encode(), value.encode()) for name, value in ({"host": "localhost"} | headers).items()
+            ],
+            "path_params": {"run": run},
+        }
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        asyncio.run(server(scope, None, send))
+        start, *bodies = sent
+        return start["status"], dict(start["headers"]), b"".join(body.get("body", b"") for body in bodies)
+
+    get.behind = behind
+    return get
+
+
+def test_who_asks_for_what_another_has_just_got_is_told_the_same_at_once(visit):
+    assert visit()[2] == visit()[2]
+    assert visit.behind.asked == 1
+
+
+def test_who_has_it_already_is_told_so_at_once(visit):
+    version = unpack(visit()[2])[0]["version"]
+    assert visit(f"known={version}")[0] == 204
+    assert visit.behind.asked == 1
+
+
+def test_the_layouts_are_told_apart(visit):
+    asked = ["wide", "compact", "wide"]
+    assert [unpack(visit(f"layout={layout}")[2])[0]["layout"] for layout in asked] == asked
+
+
+def test_after_a_moment_the_run_is_looked_at_again(visit, run, monkeypatch):
+    visit()
+    engine.runner().store.update(run, step=7)
+    monkeypatch.setattr(feed, "FRESH", 0.0)  # the moment is over
+    assert unpack(visit()[2])[0]["step"] == 7
+
+
+@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"sec_fetch_site": "cross-site"}, {"origin": "null"}])
+def test_nothing_is_told_at_once_to_who_gets_nothing_else(visit, headers):
+    visit()
+    assert visit(**headers)[0] == 403
+
+
+def test_nothing_is_told_at_once_to_who_has_not_signed_in(visit, signed):
+    assert visit(cookie=signed(is_logged_in=True))[0] == 200
+    assert visit()[0] == 401
+
+
+def test_a_browser_gets_it_compressed_and_who_cannot_unpack_does_not(visit):
+    _, plain_headers, plain = visit()
+    _, packed_headers, packed = visit(accept_encoding="gzip, br")
+    assert (packed_headers[b"content-encoding"], gzip.decompress(packed)) == (b"gzip", plain)
+    assert b"content-encoding" not in plain_headers
+
+
+def test_who_looked_earlier_does_not_bring_an_older_message_back():
+    shared = feed.Shared()
+    shared.get(("run",), "2", 20.0, lambda: b"new")
+    assert shared.get(("run",), "1", 10.0, lambda: b"old").plain == b"new"
+
+
+def test_only_so_many_messages_are_kept():
+    shared = feed.Shared(most=2)
+    for key in "abc":
+        shared.get((key,), "1", time.monotonic(), lambda key=key: key.encode())
+    assert [made and made.plain for made in map(shared.latest, [("a",), ("b",), ("c",)])] == [None, b"b", b"c"]
 
 
 # The latent page's answers come in turn
