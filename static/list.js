@@ -13,6 +13,7 @@ const COLUMNS = {
   when: ["", "newest"],
   disk: ["Disk", "disk"],
 };
+const SOON = 16; // lines that fit into the list's height, and a few: they are drawn before the others
 const HTML = `
 <div class="list"><table aria-label="Runs">
   <thead><tr><th class="box"><input type="checkbox" aria-label="Choose all of this page"></th><th class="thumb"></th></tr></thead>
@@ -49,7 +50,9 @@ class List {
     this.last = null; // the line that was clicked last
   }
 
-  dispose() {}
+  dispose() {
+    clearTimeout(this.later);
+  }
 
   take(bytes) {
     const { header } = unpack(bytes);
@@ -63,7 +66,15 @@ class List {
     }
     const there = new Set(header.rows.map((row) => row.id));
     for (const [id, line] of this.lines) if (!there.has(id)) { line.remove(); this.lines.delete(id); }
-    header.rows.forEach((row, k) => {
+    clearTimeout(this.later);
+    const soon = header.rows.slice(SOON).every((row) => this.lines.has(row.id)) ? header.rows.length : SOON;
+    this.draw(soon);
+    if (soon < header.rows.length) this.later = setTimeout(() => this.draw(header.rows.length));
+  }
+
+  // The first `count` lines.
+  draw(count) {
+    this.header.rows.slice(0, count).forEach((row, k) => {
       const line = this.line(row);
       if (this.body.children[k] !== line) this.body.insertBefore(line, this.body.children[k] || null);
     });
@@ -101,6 +112,7 @@ class List {
     const ids = this.header.rows.map((row) => row.id), count = ids.filter((id) => this.chosen.has(id)).length;
     for (const id of ids) {
       const line = this.lines.get(id), on = this.chosen.has(id);
+      if (!line) continue; // it is drawn in a moment
       line.querySelector("input").checked = on;
       line.classList.toggle("chosen", on);
     }
