@@ -45,6 +45,7 @@ KEPT_OF_MANY = 3  # of a run of several members, whose checkpoints are as many t
 KEPT_BYTES = 2**28  # of a run's checkpoints together; three are always kept
 
 _HISTORY = {"series": "kind, step, value", "events": "step, time, kind, detail", "film": "step, value"}  # what a fork begins with
+PATIENCE = 10.0  # seconds that a look into the database waits for others
 SECONDS = "seconds"  # the series of how long a run has trained, (1, E) a row, noted with each report
 _BLOCK = 2**20
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
@@ -53,6 +54,26 @@ _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 def runs_folder() -> Path:
     """Where runs are kept: GAN_PLAYGROUND_RUNS, else `runs/` in the project."""
     return Path(os.environ.get("GAN_PLAYGROUND_RUNS") or Path(__file__).resolve().parent.parent / "runs").expanduser()
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    """A connection to the database, which is made where there is none."""
+    db, end = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None), time.monotonic() + PATIENCE
+    db.row_factory = sqlite3.Row
+    try:
+        while True:
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as error:  # of those who open a new file at once, SQLite has only one wait
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+        db.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 @dataclass(frozen=True)
@@ -152,11 +173,7 @@ class RunStore(Shelf, Keepsakes):
         """This thread's connection."""
         db = getattr(self._local, "db", None)
         if db is None:
-            db = sqlite3.connect(self.folder / "runs.db", timeout=10, isolation_level=None)
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            self._local.db = db
+            db = self._local.db = _connection(self.folder / "runs.db")
         return db
 
     def held_by(self, owner: str) -> RunStore:

@@ -670,14 +670,9 @@ def _per_mode(folder):
     return (torch.cdist(samples, 2 * torch.stack([angles.cos(), angles.sin()], 1)) < 0.3).sum(0)
 
 
-def test_ring_learns_from_its_script(tmp_path):
-    out = _start(script(PRESETS["ring"].config.but(steps=2000)), tmp_path)
-    assert "step   2000" in out
-    assert (_per_mode(tmp_path) > 10).sum() >= 7  # of 8 modes
-
-
 def test_sharp_ring_holds_all_modes_from_its_script(tmp_path):
-    _start(script(PRESETS["sharp_ring"].config), tmp_path)
+    config = PRESETS["sharp_ring"].config
+    assert f"step {config.steps:6d}" in _start(script(config), tmp_path)
     assert _per_mode(tmp_path).min() > 100  # of 312 in each if they were even
 
 

@@ -316,11 +316,14 @@ def test_concurrent_takers_get_each_command_once(store, run):
 def test_a_fresh_folder_can_be_opened_by_many_at_once(tmp_path):
     barrier = threading.Barrier(8)
 
-    def first_visit(k):
-        barrier.wait()
-        RunStore(tmp_path / "fresh").runs()
+    def first_visits(k):
+        for folder in range(60):  # in one of twenty, two come at the very same moment
+            barrier.wait(20)
+            store = RunStore(tmp_path / str(folder))
+            store.runs()
+            store.close()
 
-    _in_threads(8, first_visit)
+    _in_threads(8, first_visits)
 
 
 READER = """
