@@ -33,10 +33,11 @@ from gan_core.schema import RUN_TABLES
 SMALL = GANConfig(dataset="ring8", latent_dim=2, width=16, depth=1, batch_size=32, steps=300)
 FEW = 30
 VIEWS = "[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]"
+ON_PAGE = 50  # lines, or as many as there are
 # every line, and the pictures of those that can be seen
 DRAWN = f"""{VIEWS}.some((view) => {{
     const list = view.shadowRoot?.querySelector(".list");
-    if (!list?.querySelector("tbody tr")) return false;
+    if (!(list?.querySelectorAll("tbody tr").length >= LINES)) return false;
     const low = Math.min(innerHeight, list.getBoundingClientRect().bottom);
     return [...list.querySelectorAll("img")].every((i) => i.getBoundingClientRect().top > low || (i.complete && i.naturalWidth));
 }})"""
@@ -82,9 +83,10 @@ def timed(act: Callable[[], object], tries: int) -> dict:
     return told([took(act) for _ in range(tries)])
 
 
-def browsed(store: RunStore, page, url: str, tries: int) -> dict:
+def browsed(store: RunStore, page, url: str, tries: int, count: int) -> dict:
     """What a person waits for. The browser itself looks at each frame: asking it from here would add up to a second."""
     page.set_default_timeout(60_000)
+    drawn = DRAWN.replace("LINES", str(min(count, ON_PAGE)))
     words = [word for word in WORDS if word != WORDS[0]]
     expected = {word: len(pick(store.lines(), Wanted(text=word))) for word in words}
 
@@ -96,7 +98,7 @@ def browsed(store: RunStore, page, url: str, tries: int) -> dict:
 
     def open_page() -> None:
         page.goto(f"{url}runs", wait_until="commit")
-        until(f"{DRAWN} && {text(' used')}")
+        until(f"{drawn} && {text(' used')}")
 
     def bare() -> None:
         page.goto(f"{url}compare", wait_until="commit")
@@ -104,7 +106,7 @@ def browsed(store: RunStore, page, url: str, tries: int) -> dict:
 
     def switch() -> None:
         page.get_by_test_id("stSidebar").get_by_role("link", name="Runs").click()
-        until(f"{DRAWN} && {text(' used')}")
+        until(f"{drawn} && {text(' used')}")
 
     open_page()  # the first page of a server imports everything
     found: dict[str, list[float]] = {"page": [], "switch": [], "bare": [], "search": []}
@@ -136,7 +138,7 @@ def main() -> None:
             store = fill(Path(folder), count)
             server = Server(Path(folder))
             try:
-                result[name] = browsed(store, page, server.url, args.tries)
+                result[name] = browsed(store, page, server.url, args.tries, count)
             finally:
                 server.stop()
             lines = store.lines()

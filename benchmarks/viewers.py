@@ -24,6 +24,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -72,6 +73,9 @@ class Connection:
 class Viewer:
     """Looks at a run like a tab while it is told to.
 
+    Args:
+        phase: from 0 to 1, where it is between two looks at the sidebar's list when it begins to look.
+
     Attributes:
         oldest: seconds; the age that what it showed ever had.
         answers: how many messages it got.
@@ -79,12 +83,12 @@ class Viewer:
         problem: why it looks no longer, if it does not.
     """
 
-    def __init__(self, port: int, run: str):
-        self.port, self.run = port, run
+    def __init__(self, port: int, run: str, phase: float):
+        self.port, self.run, self._phase = port, run, phase
         self.oldest, self.answers, self.runs = 0.0, 0, 0
         self.problem: Exception | None = None
         self._ended, self._shown, self._looks = threading.Event(), threading.Event(), threading.Event()
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._live, self._look)]
+        self._threads = [threading.Thread(target=self._work, args=(work,), daemon=True) for work in (self._live, self._look)]
         for thread in self._threads:
             thread.start()
 
@@ -92,6 +96,12 @@ class Viewer:
         """Wait until the page has run."""
         if not self._shown.wait(LATE):
             raise TimeoutError("a session's page has not run")
+
+    def _work(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is, this one looks no longer, and the measurement counts for nothing
+            self.problem = error
 
     def _live(self) -> None:
         """The session: the page once, then its parts when they are due."""
@@ -128,25 +138,20 @@ class Viewer:
         while not self._ended.is_set():
             if self._looks.wait(WAKE):
                 with closing(Connection(self.port)) as server:
-                    try:
-                        self._ask(server)
-                    except (OSError, http.client.HTTPException) as error:
-                        self.problem = error
-                        return
+                    self._ask(server)
 
     def _ask(self, server: Connection) -> None:
-        version, listed = "", time.monotonic()
+        version, listed = "", time.monotonic() - LISTED * self._phase
         while self._looks.is_set():
             begun = time.monotonic()
             if begun - listed > LISTED:
                 listed = begun
                 server.get(f"/aside?run={self.run}")
             content = server.get(f"/live/{self.run}?known={version}")
+            if version:  # what was shown until now, be there something newer or not
+                self.oldest = max(self.oldest, time.time() - float(version.rstrip("!")))
             if content:
-                now, header = time.time(), unpack(content)[0]
-                if version:
-                    self.oldest = max(self.oldest, now - float(version.rstrip("!")))
-                version = header["version"]
+                version = unpack(content)[0]["version"]
                 self.answers += 1
             self._ended.wait(max(0.1, PERIOD - (time.monotonic() - begun)))
 
@@ -173,7 +178,7 @@ def watched_by(app: Page, run: str, viewers: list[Viewer], seconds: float) -> fl
     for viewer in viewers:
         viewer.look(False)
         if viewer.problem:
-            raise viewer.problem
+            raise RuntimeError("somebody looked no longer") from viewer.problem
     return rate
 
 
@@ -206,18 +211,20 @@ def measure(viewers: int, tabs: int, windows: int, seconds: float) -> dict:
         try:
             run = app.watch(POINTS)
             page.goto("about:blank")
-            everybody = [Viewer(app.server.port, run) for _ in range(viewers)]
+            everybody = [Viewer(app.server.port, run, k / viewers) for k in range(viewers)]
             for viewer in everybody:
                 viewer.shown()
             rates: dict[int, list[float]] = {0: [], 1: [], viewers: []}
             oldest: dict[int, float] = {1: 0.0, viewers: 0.0}
+            fewest = 10**9
             for _ in range(windows):
                 for count in rates:
                     for viewer in everybody:
-                        viewer.oldest = 0.0
+                        viewer.oldest, viewer.answers = 0.0, 0
                     rates[count].append(watched_by(app, run, everybody[:count], seconds))
                     if count:
                         oldest[count] = max(oldest[count], *(viewer.oldest for viewer in everybody))
+                        fewest = min(fewest, *(viewer.answers for viewer in everybody[:count]), 10**9)
             for viewer in everybody:
                 viewer.end()
             over = {
@@ -233,7 +240,7 @@ def measure(viewers: int, tabs: int, windows: int, seconds: float) -> dict:
                 **{name: spread(ratios) for name, ratios in over.items()},
                 "cores_of_the_clients": {str(count): round(busy, 2) for count, busy in CLIENTS.items()},
                 "oldest_s": {str(count): round(age, 2) for count, age in oldest.items()},
-                "fewest_answers": min(viewer.answers for viewer in everybody),
+                "fewest_answers_in_a_window": fewest,
                 "runs_of_pages_and_parts": sum(viewer.runs for viewer in everybody),
             }
             if tabs:

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from .errors import DataError
+from .files import lists_more
 from .source import Data, Progress, Source, check_memory, from_bytes
 
 PIXEL_LIMIT = 50_000_000  # of one image file; a file of a few kB may claim to hold gigabytes
@@ -50,6 +51,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         return _limited(file)
 
 
+def _too_many(name: str) -> DataError:
+    return DataError(f"{name} holds more than {COUNT_LIMIT:,} files. Use a folder or a zip file with fewer.")
+
+
 def _image_files(path: Path | str, name: str, stack: ExitStack) -> dict[str, Callable[[], bytes]]:
     """Name within the folder or zip file -> what reads it. Nothing is unpacked to disk, so a name can do no harm.
 
@@ -65,7 +70,10 @@ def _image_files(path: Path | str, name: str, stack: ExitStack) -> dict[str, Cal
             walk = (Path(root) / file for root, _, names in os.walk(path) for file in names)  # no links to folders: no circles
             files = {file.relative_to(path).as_posix(): partial(_read_path, file) for file in islice(walk, COUNT_LIMIT + 1)}
         elif path.is_file():
-            archive = stack.enter_context(zipfile.ZipFile(path))
+            file = stack.enter_context(path.open("rb"))
+            if lists_more(file, COUNT_LIMIT):
+                raise _too_many(name)
+            archive = stack.enter_context(zipfile.ZipFile(file))
             members = archive.infolist()
             if sum(member.file_size for member in members) > UNPACKED_LIMIT:  # no more than it promises is ever unpacked
                 raise DataError(
@@ -77,7 +85,7 @@ def _image_files(path: Path | str, name: str, stack: ExitStack) -> dict[str, Cal
     except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(f"{name} cannot be read ({error}). Set path to a folder or a zip file of images.") from error
     if len(files) > COUNT_LIMIT:
-        raise DataError(f"{name} holds more than {COUNT_LIMIT:,} files. Use a folder or a zip file with fewer.")
+        raise _too_many(name)
     named = {inner: PurePosixPath(inner) for inner in sorted(files)}
     return {inner: files[inner] for inner, p in named.items() if p.suffix.lower() in ENDINGS and not p.name.startswith(".")}
 

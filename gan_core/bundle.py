@@ -301,6 +301,9 @@ class _Bundle:
                 raise _damaged(f"it has more than {most} members like {pattern}")
         if not self.infos.keys() >= _NEEDED or self.infos.keys() != {*self.digests, MANIFEST}:
             raise _damaged(f"its members are not those that {MANIFEST} names")
+        film = [info.file_size for name, info in self.infos.items() if name.startswith("film/")]
+        if sum(film) > BYTES and len(film) > 2:
+            raise _Refusal(f"its film has more than the {BYTES:,} bytes that are allowed.")
         if self.steps(f"checkpoints/{_STEP}\\.safetensors") != self.steps(f"checkpoints/{_STEP}\\.json"):
             raise _damaged("a checkpoint is not complete")
 
@@ -356,8 +359,6 @@ def _adopted(store: RunStore, bundle: _Bundle) -> str:
     events = _of("events.json", read_events, bundle.read("events.json"))
     series = _of("series.safetensors", read_series, bundle.read("series.safetensors"), configs)
     film = _pictures(bundle, "film", configs[0])
-    if sum(len(picture) for _, picture in film) > BYTES and len(film) > 2:
-        raise _Refusal(f"its film has more than the {BYTES:,} bytes that are allowed.")
     frames = _pictures(bundle, "frame", configs[0])
     origin = {"run": row.id, **({"parent": row.parent} if row.parent else {})}
     events.append({"step": row.step, "time": time.time(), "kind": "imported", **origin})

@@ -14,7 +14,7 @@ BANDS = {  # what of several seeds lies around their mean, in words
     "deviation": "mean ± one standard deviation (n - 1 in the denominator)",
     "range": "mean, and from the lowest to the highest",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may run
+FORMULA = tuple("=+-@\t\r＝＋－＠")  # how a cell begins that a spreadsheet may run
 
 
 # Curves

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
 import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 from .errors import RunError
+from .settings import GB, LEAST_FREE, number
 from .shelf import Line
 from .store import RunStore
 
-GB = 1e9
 NEAR = 0.9  # share of the cap from which on the page says what to do
-LEAST_FREE = 0.2 * GB  # of the volume: with less than that, nothing new begins
 SETTINGS = {  # environment variable -> (default, what it is)
     "GAN_PLAYGROUND_DISK": (20.0, "gigabytes that all runs may take"),
     "GAN_PLAYGROUND_TRASH_DAYS": (14.0, "days that a run stays in the trash"),
@@ -56,17 +53,7 @@ def setting(name: str) -> float:
     Raises:
         RunError: it is no number above 0.
     """
-    usual, what = SETTINGS[name]
-    text = os.environ.get(name, "")
-    value = usual
-    if text:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-    if not 0 < value < math.inf:
-        raise RunError(f"{name} = {text[:40]} is not usable: expected {what}, a number above 0, for example {usual:g}.")
-    return value
+    return number(name, *SETTINGS[name])
 
 
 def usage(store: RunStore) -> Disk:

@@ -11,6 +11,7 @@ import io
 import math
 import os
 import re
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import settings
 from .album import ENDINGS, look_into
 from .draws import seeded
 from .errors import DataError, quotable
@@ -30,6 +32,7 @@ from .source import data_folder
 TABLE_LIMIT = 20 * 2**20  # bytes of a table of points
 LINE_LIMIT = 10_000  # characters of one of its lines
 IMAGES_LIMIT = 200 * 2**20  # bytes of images handed in at once
+UPLOADS = ("GAN_PLAYGROUND_UPLOADS_GB", 5.0, "gigabytes that images which are handed in may take")
 LEAST = 2  # points: fewer have no extent
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))  # Excel writes them
 BINARY = ((b"PK\x03\x04", "a zip or Excel file"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"), (b"%PDF", "a PDF"))
@@ -213,7 +216,9 @@ def keep_images(files: Sequence[tuple[str, bytes]], folder: Path | None = None) 
         folder: the data folder; `data_folder()` if None.
 
     Raises:
-        DataError: there are no images in it that can be used, or it is too large, or cannot be written. Nothing is kept then.
+        DataError: there are no images in it that can be used, or it is too large, or there is no room, or it cannot be written.
+            Nothing is kept then.
+        RunError: GAN_PLAYGROUND_UPLOADS_GB is no number.
     """
     size = sum(len(content) for _, content in files)
     if size > IMAGES_LIMIT:
@@ -230,10 +235,26 @@ def keep_images(files: Sequence[tuple[str, bytes]], folder: Path | None = None) 
     try:
         uploads.mkdir(parents=True, exist_ok=True)
         known = sorted(uploads.glob(f"*-{digest}.zip"))
+        if not known:
+            _check_room(uploads, len(content))
         target = known[0] if known else uploads / f"{_safe(name)}-{digest}.zip"
         return Kept(target, _accepted(content, target, name))
     except OSError as error:
         raise DataError(f"{uploads} cannot be used ({error}). Free some space there, or set GAN_PLAYGROUND_DATA.") from error
+
+
+def _check_room(uploads: Path, size: int) -> None:
+    """Refuse so many bytes where all that was handed in would take more than it may, or the volume is nearly full."""
+    cap = settings.number(*UPLOADS) * settings.GB
+    used = sum(path.stat().st_size for path in uploads.iterdir() if path.is_file())
+    if used + size > cap:
+        raise DataError(
+            f"With these, the images that were handed in would take {(used + size) / settings.GB:.1f} GB, and at most "
+            f"{cap / settings.GB:g} GB are kept. Delete some in {uploads}, or set {UPLOADS[0]} to more gigabytes."
+        )
+    free = shutil.disk_usage(uploads).free
+    if free - size < settings.LEAST_FREE:
+        raise DataError(f"The disk has {free / settings.GB:.1f} GB left, too little for these images. Free some space on it.")
 
 
 def _accepted(content: bytes, target: Path, name: str) -> int:

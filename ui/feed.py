@@ -34,6 +34,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LAYOUTS = ("wide", "compact")
 EXPLORERS = 2  # answers about latent spaces that are computed at once: each may take some hundred MiB
 RESTS = 4.0  # times as long as an answer and its drawing took, a view rests before its next question while a run trains
+FILES = 2  # files that are made at once: each may take some hundred MiB
 WAITING = 8  # more may wait for their turn
 PATIENCE = 20.0  # seconds that one waits
 CROWDED = "Too many others look into latent spaces at the moment. Try again."
@@ -69,13 +70,19 @@ def _refusal(request: Request, signs: bool) -> HTTPException | None:
     """
     if not _allowed(request.headers.get("host", "")):
         return HTTPException(403, "This host is not among server.allowedHosts.", _HEADERS)
-    origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if foreign or request.headers.get("sec-fetch-site") == "cross-site":
+    if _is_foreign(request.headers.get("origin"), request) or request.headers.get("sec-fetch-site") == "cross-site":
         return HTTPException(403, "This is only for pages of GAN Playground.", _HEADERS)
     if signs and not signing.has_signed_in(request):
         return HTTPException(401, "Sign in first.", _HEADERS)
     return None
+
+
+def _is_foreign(origin: str | None, request: Request) -> bool:
+    """Whether a browser says that another site's page asks."""
+    try:
+        return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    except ValueError:  # an origin that is none
+        return True
 
 
 def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
@@ -122,20 +129,30 @@ class Shared:
         self._making: OrderedDict[tuple, threading.Lock] = OrderedDict()
         self._made: dict[tuple, tuple[float, Made]] = {}  # key -> when it was seen to be the latest, and it
 
-    def get(self, key: tuple, version: str, looked: float, make: Callable[[], bytes]) -> Made:
-        """The message of a version which was the latest at a time, `looked`; or what somebody has made who looked later."""
+    def get(self, key: tuple, look: Callable[[], tuple[str, Callable[[], bytes]]]) -> Made:
+        """The message as it is now.
+
+        Args:
+            look: gives its version, and what makes it. What it raises is passed on.
+        """
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
             self._making.move_to_end(key)
             while len(self._making) > self.most:
                 self._made.pop(self._making.popitem(last=False)[0], None)
-        with making:  # who comes while it is made waits for it
-            known, made = self._made.get(key, (-math.inf, None))
-            if known > looked:
-                return made
-            if made is None or made.version != version:
-                plain = make()
-                made = Made(version, plain, gzip.compress(plain, 1))
+        with making:  # one after the other, so that nobody brings back what is older
+            _, made = self._made.get(key, (0.0, None))
+            looked = time.monotonic()
+            try:
+                version, make = look()
+                if made is None or made.version != version:
+                    plain = make()
+                    made = Made(version, plain, gzip.compress(plain, 1))
+            except Exception:
+                with self._lock:
+                    self._making.pop(key, None)
+                    self._made.pop(key, None)
+                raise
             with self._lock:
                 if key in self._making:
                     self._made[key] = looked, made
@@ -149,24 +166,33 @@ class Shared:
 
 
 _SHARED = Shared()
-_exploring = threading.BoundedSemaphore(EXPLORERS)
-_asking = threading.BoundedSemaphore(EXPLORERS + WAITING)  # those who wait hold a thread that all routes share
 
 
-@contextmanager
-def _in_turn() -> Iterator[None]:
-    """One of a few at once."""
-    if not _asking.acquire(blocking=False):
-        raise HTTPException(503, CROWDED, _HEADERS)
-    try:
-        if not _exploring.acquire(timeout=PATIENCE):
-            raise HTTPException(503, CROWDED, _HEADERS)
+class Turns:
+    """Lets a few do something at once, and some more wait; to all others it says that it is `crowded`."""
+
+    def __init__(self, at_once: int, waiting: int, crowded: str):
+        self._doing = threading.BoundedSemaphore(at_once)
+        self.asking = threading.BoundedSemaphore(at_once + waiting)  # those who wait hold a thread that all routes share
+        self._crowded = crowded
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        if not self.asking.acquire(blocking=False):
+            raise HTTPException(503, self._crowded, _HEADERS)
         try:
-            yield
+            if not self._doing.acquire(timeout=PATIENCE):
+                raise HTTPException(503, self._crowded, _HEADERS)
+            try:
+                yield
+            finally:
+                self._doing.release()
         finally:
-            _exploring.release()
-    finally:
-        _asking.release()
+            self.asking.release()
+
+
+_in_turn = Turns(EXPLORERS, WAITING, CROWDED)
+_filing = Turns(FILES, WAITING, "Too many files are being made at the moment. Try again.")
 
 
 def _message(runner: Runner, runs: list[Run], layout: str) -> bytes:
@@ -188,12 +214,14 @@ def run_feed(request: Request) -> Response:
 
     204 where that is what the asker has already (`known`), 404 where there is no such run.
     """
-    looked = time.monotonic()
     with _told():
-        runner, runs = _runs(request)
-        key = _key(str(runner.store.folder), request)
-        made = _SHARED.get(key, seeds.version(runner, runs), looked, lambda: _message(runner, runs, key[-1]))
-        return made.answer(request)
+        key = _key(str(engine.runner().store.folder), request)
+
+        def look() -> tuple[str, Callable[[], bytes]]:
+            runner, runs = _runs(request)
+            return seeds.version(runner, runs), lambda: _message(runner, runs, key[-1])
+
+        return _SHARED.get(key, look).answer(request)
 
 
 class AtOnce:
@@ -274,7 +302,7 @@ def film_feed(request: Request) -> Response:
 def movie_file(request: Request) -> Response:
     """The film of a run as a file."""
     kind = request.path_params["kind"]
-    with _told():
+    with _filing(), _told():
         runner, (run,) = _runs(request)
         made = film.exported(runner.store, run, kind)
         name = f'attachment; filename="{run.id}.{movie.KINDS[kind].ending}"'
@@ -304,7 +332,7 @@ def walk_file(request: Request) -> Response:
 
 def bundle_file(request: Request) -> Response:
     """A run as a bundle."""
-    with _told():
+    with _filing(), _told():
         runner, (run,) = _runs(request)
         made = sharing.bundled(runner.store, run.id)
         name = f'attachment; filename="{run.id}.ganrun"'
@@ -313,7 +341,7 @@ def bundle_file(request: Request) -> Response:
 
 def report_file(request: Request) -> Response:
     """A report of the runs that the address names."""
-    with _told():
+    with _filing(), _told():
         runner, _ = _runs(request)
         made = report.html(runner.store, request.query_params.getlist("run"))
         name = 'attachment; filename="report.html"'

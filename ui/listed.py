@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from gan_core import METRICS, NETWORKS, VERDICTS, PlaygroundError, RunStore
+from gan_core.compare import cell
 from gan_core.disk import size
 from gan_core.features import judge_of
 from gan_core.frames import pack
@@ -31,7 +32,6 @@ SHORT = {"held": "modes held", "sliced_wasserstein": "distance", "bits_per_dim":
 HEADLINES = ("held", "bits_per_dim", "sliced_wasserstein")  # the first that a run has
 KEY = "list_view"
 JUDGING_SECONDS = 0.06  # at each look, for verdicts that are not known yet
-FORMULA = "=+-@\t\r＝＋－＠"  # what a spreadsheet takes for the beginning of a formula
 TOLD = ("id", "name", "status", "kind", "dataset", "network", "loss", "penalty", "members", "step", "steps", "seconds")
 _LIST = components.mount("list")
 
@@ -151,9 +151,5 @@ def table_csv(lines: Sequence[Line]) -> str:
         values = [line.metric(name) for name in metrics]
         numbers = ["" if value != value else f"{value:.6g}" for value in values]
         cells = [*(getattr(line, name) for name in TOLD), created, line.bytes, *said]
-        writer.writerow([*(_cell(value) for value in cells), *numbers])
+        writer.writerow([*(cell(value) for value in cells), *numbers])
     return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(tuple(FORMULA)) else value

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from gan_core import GANConfig, Runner, RunStore
+from gan_core.compare import cell
 from gan_core.maps import MapSpec
 from gan_core.store import RESUMABLE, Run
 from ui import shell
@@ -126,7 +127,7 @@ def table(runs: list[Run]) -> str:
     for run in runs:
         for k, config in enumerate(run.configs):
             values = [run.metrics[name][k] if name in run.metrics else "" for name in names]
-            writer.writerow([run.name.lstrip("=+-@\t\r"), config.seed, run.step, *values])
+            writer.writerow([cell(run.name), config.seed, run.step, *values])
     return out.getvalue()
 
 
@@ -136,9 +137,9 @@ def cells_table(spec: MapSpec, cells: dict[int, tuple[int, dict]]) -> str:
     names = list(dict.fromkeys(name for _, value in cells.values() for name in value))
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([spec.x.name, spec.y.name, "seed", "step", *names])
-    for cell in sorted(cells):
-        row, column, k = spec.place(cell)
-        step, value = cells[cell]
+    for number in sorted(cells):
+        row, column, k = spec.place(number)
+        step, value = cells[number]
         where = [spec.x.values[column], spec.y.values[row], spec.base.seed + k, step]
         writer.writerow([*where, *(value.get(name, "") for name in names)])
     return out.getvalue()

@@ -6,6 +6,7 @@ The pages ask for it, and the routes beside them want the cookie that it leaves,
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import streamlit as st
 from starlette.requests import Request
@@ -14,11 +15,16 @@ COOKIE = "_streamlit_user"
 
 
 def is_wanted() -> bool:
-    """Whether one has to sign in here."""
+    """Whether one has to sign in here. Where there is a file of secrets that cannot be read, one has to: nobody shall get in
+    because of a slip in it."""
     try:
         return "auth" in st.secrets
-    except FileNotFoundError:  # there is no file of secrets
-        return False
+    except OSError:  # Streamlit says so of a file that is absent, and of one that it cannot make out
+        return _is_there()
+
+
+def _is_there() -> bool:
+    return any(Path(file).exists() for file in st.get_option("secrets.files"))
 
 
 def has_signed_in(request: Request) -> bool:
@@ -34,7 +40,14 @@ def has_signed_in(request: Request) -> bool:
 
 def ask() -> None:
     """A page begins: without a sign-in where one is wanted, it ends here."""
-    if is_wanted() and st.user.to_dict().get("is_logged_in") is not True:
+    if not is_wanted():
+        return
+    try:
+        st.secrets.get("auth")
+    except OSError:
+        st.error("Nobody can sign in here: the file secrets.toml cannot be read. Whoever runs this server has to mend it.")
+        st.stop()
+    if st.user.to_dict().get("is_logged_in") is not True:
         st.markdown("### GAN Playground")
         st.button("Sign in", icon=":material/login:", type="primary", on_click=st.login)
         st.stop()

@@ -373,6 +373,14 @@ def test_a_link_is_refused(store, bundle):
     _refused(store, out.getvalue(), r"run\.json is no plain file")
 
 
+def test_a_film_that_is_too_long_is_refused_before_it_is_read(store, bundle, monkeypatch):
+    film = {f"film/{step:09d}.frame": bytes(2**23) for step in (1, 2, 3)}
+    read = []
+    monkeypatch.setattr("gan_core.bundle.check_picture", lambda *args: read.append(args))
+    _refused(store, together(apart(bundle) | film), "its film has more than the 16,777,216 bytes")
+    assert read == []
+
+
 def test_a_bomb_is_refused_with_its_size_and_the_limit(store, bundle):
     members = apart(bundle) | {"film/000000077.frame": bytes(2**24 + 1)}
     tracemalloc.start()

@@ -25,7 +25,7 @@ LEVELS = [
         "vision",
         "script_text",
     },
-    {"files", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style", "schema"},
+    {"files", "settings", "source", "latents", "conditions", "remedies", "dcgan", "resnet", "style", "schema"},
     {"points", "images", "album", "discrete"},
     {"data", "networks", "uploads", "shelf"},
     {"features", "keepsakes"},

@@ -286,6 +286,22 @@ def test_what_is_too_much_is_refused_and_leaves_no_file(tmp_path, monkeypatch, l
     assert files_under(tmp_path) == []
 
 
+def test_all_that_is_handed_in_may_take_only_so_much(tmp_path, monkeypatch):
+    first = keep_images([("a.zip", zipped(GOOD))], tmp_path)
+    monkeypatch.setenv("GAN_PLAYGROUND_UPLOADS_GB", f"{1.5 * first.path.stat().st_size / 1e9:.12f}")
+    with pytest.raises(DataError, match="set GAN_PLAYGROUND_UPLOADS_GB to more"):
+        keep_images([("b.zip", zipped({**GOOD, "c.png": png(3)}))], tmp_path)
+    assert keep_images([("again.zip", zipped(GOOD))], tmp_path) == first  # it is there already
+    assert files_under(tmp_path) == [first.path.relative_to(tmp_path).as_posix()]
+
+
+def test_nothing_is_taken_in_where_the_disk_is_nearly_full(tmp_path, monkeypatch):
+    monkeypatch.setattr("gan_core.settings.LEAST_FREE", 1e18)
+    with pytest.raises(DataError, match="Free some space"):
+        keep_images([("a.zip", zipped(GOOD))], tmp_path)
+    assert files_under(tmp_path) == []
+
+
 def test_a_zip_bomb_is_refused_by_what_it_promises(tmp_path):
     """A thousand times a file of 64 MB that packs into 64 kB, without one of them being unpacked."""
     bomb = zipfile.ZipInfo("bomb.png")

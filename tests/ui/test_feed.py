@@ -6,17 +6,20 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from streamlit.testing.v1 import AppTest
 
-from gan_core import GANConfig, Runner, RunStore
+from gan_core import GANConfig, RunError, Runner, RunStore
 from gan_core.frames import unpack
 from ui import aside, engine, feed, signing
 from ui.feed import ROUTES
 
+PAGE = Path(__file__).resolve().parents[2] / "playground.py"
 PATHS = [route.path for route in ROUTES]
 
 
@@ -67,7 +70,7 @@ def test_a_page_of_another_site_gets_nothing(ask, path):
     assert ask(path, host="localhost:8501", sec_fetch_site="cross-site") == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null", "http://["])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_from_elsewhere_that_a_browser_names_gets_nothing(ask, path, origin):
     assert ask(path, host="localhost:8501", origin=origin) == 403
@@ -95,6 +98,40 @@ def signed(monkeypatch):
         return f"{signing.COOKIE}={value.decode()}"
 
     return cookie
+
+
+@pytest.fixture
+def secrets(tmp_path):
+    """Streamlit looks for its secrets in a file of this test's own."""
+    from streamlit import config
+    from streamlit.runtime.secrets import secrets_singleton
+
+    file, usual = tmp_path / "secrets.toml", config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(file)])
+    secrets_singleton._reset()
+    yield file
+    config.set_option("secrets.files", usual)
+    secrets_singleton._reset()
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [(None, False), ("[other]\nx = 1", False), ("[auth]\nclient_id = 'x'", True), ("[auth]\nclient_id = 'x", True)],
+    ids=["none", "others", "a sign-in", "a slip"],
+)
+def test_one_has_to_sign_in_where_the_file_says_so_or_cannot_be_read(secrets, content, wanted):
+    if content:
+        secrets.write_text(content)
+    assert signing.is_wanted() is wanted
+
+
+def test_a_slip_in_the_file_closes_the_pages_with_a_sentence(secrets):
+    secrets.write_text("[auth]\nclient_id = 'x")
+    test = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert [error.value for error in test.error] == [
+        "Nobody can sign in here: the file secrets.toml cannot be read. Whoever runs this server has to mend it."
+    ]
+    assert (len(test.exception), len(test.button)) == (0, 0)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -151,6 +188,7 @@ class Behind:
 def visit(run, tmp_path, monkeypatch):
     """What a browser is told about a run: status, headers, body; and how many went the whole way."""
     monkeypatch.setenv("GAN_PLAYGROUND_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(feed, "FRESH", 60.0)  # however slow this machine is
     behind = Behind()
     server = feed.AtOnce(behind)
 
@@ -219,17 +257,26 @@ def test_a_browser_gets_it_compressed_and_who_cannot_unpack_does_not(visit):
     assert b"content-encoding" not in plain_headers
 
 
-def test_who_looked_earlier_does_not_bring_an_older_message_back():
+def test_what_is_not_there_takes_no_room(run):
     shared = feed.Shared()
-    shared.get(("run",), "2", 20.0, lambda: b"new")
-    assert shared.get(("run",), "1", 10.0, lambda: b"old").plain == b"new"
+    shared.get(("run",), lambda: ("1", lambda: b"message"))
+    with pytest.raises(RunError):
+        shared.get(("another",), lambda: engine.runner().store.get("another"))
+    assert list(shared._making) == [("run",)]
 
 
-def test_only_so_many_messages_are_kept():
+def test_only_so_many_messages_are_kept(monkeypatch):
+    monkeypatch.setattr(feed, "FRESH", 60.0)
     shared = feed.Shared(most=2)
     for key in "abc":
-        shared.get((key,), "1", time.monotonic(), lambda key=key: key.encode())
+        shared.get((key,), lambda key=key: ("1", key.encode))
     assert [made and made.plain for made in map(shared.latest, [("a",), ("b",), ("c",)])] == [None, b"b", b"c"]
+
+
+def test_the_app_answers_at_once():
+    import app
+
+    assert [each.cls for each in app.app._user_middleware] == [feed.AtOnce]
 
 
 # The latent page's answers come in turn
@@ -241,7 +288,7 @@ def test_at_most_so_many_explore_at_once_and_as_many_wait():
             stack.enter_context(feed._in_turn())
         with ThreadPoolExecutor(feed.WAITING) as waiting:
             turns = [waiting.submit(_take_a_turn) for _ in range(feed.WAITING)]
-            while feed._asking._value:  # until all of them wait
+            while feed._in_turn.asking._value:  # until all of them wait
                 time.sleep(0.01)
             with pytest.raises(HTTPException, match="Too many others") as refused, feed._in_turn():
                 pass
