@@ -51,7 +51,16 @@ class List {
   }
 
   dispose() {
+    this.wait();
+  }
+
+  // Not to do what was to be done later; or to do something once what is there now has been painted.
+  wait(act) {
+    cancelAnimationFrame(this.frame);
     clearTimeout(this.later);
+    if (!act) return;
+    if (document.hidden) act(); // no frame will come
+    else this.frame = requestAnimationFrame(() => { this.later = setTimeout(act); });
   }
 
   take(bytes) {
@@ -66,10 +75,10 @@ class List {
     }
     const there = new Set(header.rows.map((row) => row.id));
     for (const [id, line] of this.lines) if (!there.has(id)) { line.remove(); this.lines.delete(id); }
-    clearTimeout(this.later);
+    this.wait();
     const soon = header.rows.slice(SOON).every((row) => this.lines.has(row.id)) ? header.rows.length : SOON;
     this.draw(soon);
-    if (soon < header.rows.length) this.later = setTimeout(() => this.draw(header.rows.length));
+    if (soon < header.rows.length) this.wait(() => this.draw(header.rows.length));
   }
 
   // The first `count` lines.

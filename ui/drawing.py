@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from gan_core import DataError
+from gan_core import DataError, PlaygroundError
 from gan_core.album import ENDINGS
 from gan_core.frames import pack
 from gan_core.points import DRAWN_LIMIT, decode_points, encode_points
@@ -156,7 +156,7 @@ def _handed_in(field: str, key: str, put: Put, read: Callable[[list[UploadedFile
     name = files[0].name if len(files) == 1 else f"{len(files)} files"
     try:
         value, words = read(files)
-    except DataError as error:
+    except PlaygroundError as error:
         st.session_state["file_told"] = field, st.session_state["draft"][field], False, f"{name}: {error}"
         return
     put(value)
