@@ -208,7 +208,8 @@ def visit(run, tmp_path, monkeypatch):
         async def send(message):
             sent.append(message)
 
-        asyncio.run(server(scope, None, send))
+        with ThreadPoolExecutor(1) as pool:  # tests in a browser leave this thread a loop of theirs, which runs
+            pool.submit(asyncio.run, server(scope, None, send)).result(60)
         start, *bodies = sent
         return start["status"], dict(start["headers"]), b"".join(body.get("body", b"") for body in bodies)
 
