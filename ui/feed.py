@@ -120,14 +120,21 @@ class Made:
         return Response(self.packed if packs else self.plain, media_type="application/octet-stream", headers=headers)
 
 
+class _Kept:
+    """The latest message about one thing."""
+
+    def __init__(self):
+        self.making = threading.Lock()
+        self.seen: tuple[float, Made | None] = (-math.inf, None)  # when it was seen to be the latest, and it
+
+
 class Shared:
     """The latest message about each thing that somebody looks at, made once for all who look."""
 
     def __init__(self, most: int = 32):
         self.most = most
         self._lock = threading.Lock()
-        self._making: OrderedDict[tuple, threading.Lock] = OrderedDict()
-        self._made: dict[tuple, tuple[float, Made]] = {}  # key -> when it was seen to be the latest, and it
+        self._found: OrderedDict[tuple, _Kept] = OrderedDict()
 
     def get(self, key: tuple, look: Callable[[], tuple[str, Callable[[], bytes]]]) -> Made:
         """The message as it is now.
@@ -136,12 +143,12 @@ class Shared:
             look: gives its version, and what makes it. What it raises is passed on.
         """
         with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-            self._making.move_to_end(key)
-            while len(self._making) > self.most:
-                self._made.pop(self._making.popitem(last=False)[0], None)
-        with making:  # one after the other, so that nobody brings back what is older
-            _, made = self._made.get(key, (0.0, None))
+            kept = self._found.setdefault(key, _Kept())
+            self._found.move_to_end(key)
+            while len(self._found) > self.most:
+                self._found.popitem(last=False)
+        with kept.making:  # one after the other, so that nobody brings back what is older
+            _, made = kept.seen
             looked = time.monotonic()
             try:
                 version, make = look()
@@ -150,18 +157,16 @@ class Shared:
                     made = Made(version, plain, gzip.compress(plain, 1))
             except Exception:
                 with self._lock:
-                    self._making.pop(key, None)
-                    self._made.pop(key, None)
+                    self._found.pop(key, None)
                 raise
-            with self._lock:
-                if key in self._making:
-                    self._made[key] = looked, made
+            kept.seen = looked, made
         return made
 
     def latest(self, key: tuple) -> Made | None:
         """The message if it was the latest a moment ago."""
         with self._lock:
-            looked, made = self._made.get(key, (-math.inf, None))
+            kept = self._found.get(key)
+        looked, made = kept.seen if kept else (-math.inf, None)
         return made if time.monotonic() - looked < FRESH else None
 
 

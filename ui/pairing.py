@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from gan_core import GANConfig, Runner, RunStore
-from gan_core.compare import cell
+from gan_core.compare import csv_text
 from gan_core.maps import MapSpec
 from gan_core.store import RESUMABLE, Run
 from ui import shell
@@ -120,29 +118,25 @@ def export(runs: list[Run], choice: Choice) -> None:
 
 def table(runs: list[Run]) -> str:
     """A line for each member of each run: its latest metrics."""
-    out = io.StringIO()
     names = list(dict.fromkeys(name for run in runs for name in run.metrics))
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["run", "seed", "step", *names])
-    for run in runs:
-        for k, config in enumerate(run.configs):
-            values = [run.metrics[name][k] if name in run.metrics else "" for name in names]
-            writer.writerow([cell(run.name), config.seed, run.step, *values])
-    return out.getvalue()
+    rows = [
+        [run.name, config.seed, run.step, *(run.metrics[name][k] if name in run.metrics else "" for name in names)]
+        for run in runs
+        for k, config in enumerate(run.configs)
+    ]
+    return csv_text(["run", "seed", "step", *names], rows)
 
 
 def cells_table(spec: MapSpec, cells: dict[int, tuple[int, dict]]) -> str:
     """A line for each GAN of a map."""
-    out = io.StringIO()
     names = list(dict.fromkeys(name for _, value in cells.values() for name in value))
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([spec.x.name, spec.y.name, "seed", "step", *names])
-    for number in sorted(cells):
-        row, column, k = spec.place(number)
-        step, value = cells[number]
+    rows = []
+    for cell in sorted(cells):
+        row, column, k = spec.place(cell)
+        step, value = cells[cell]
         where = [spec.x.values[column], spec.y.values[row], spec.base.seed + k, step]
-        writer.writerow([*where, *(value.get(name, "") for name in names)])
-    return out.getvalue()
+        rows.append([*where, *(value.get(name, "") for name in names)])
+    return csv_text([spec.x.name, spec.y.name, "seed", "step", *names], rows)
 
 
 @st.fragment(run_every=3.0)

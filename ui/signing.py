@@ -14,17 +14,17 @@ from starlette.requests import Request
 COOKIE = "_streamlit_user"
 
 
-def is_wanted() -> bool:
-    """Whether one has to sign in here. Where there is a file of secrets that cannot be read, one has to: nobody shall get in
-    because of a slip in it."""
+def _asks() -> bool | None:
+    """Whether the file of secrets asks for a sign-in; None where there is one that cannot be read."""
     try:
         return "auth" in st.secrets
     except OSError:  # Streamlit says so of a file that is absent, and of one that it cannot make out
-        return _is_there()
+        return None if any(Path(file).exists() for file in st.get_option("secrets.files")) else False
 
 
-def _is_there() -> bool:
-    return any(Path(file).exists() for file in st.get_option("secrets.files"))
+def is_wanted() -> bool:
+    """Whether one has to sign in here. Where that cannot be read, one has to: nobody shall get in because of a slip."""
+    return _asks() is not False
 
 
 def has_signed_in(request: Request) -> bool:
@@ -40,14 +40,11 @@ def has_signed_in(request: Request) -> bool:
 
 def ask() -> None:
     """A page begins: without a sign-in where one is wanted, it ends here."""
-    if not is_wanted():
-        return
-    try:
-        st.secrets.get("auth")
-    except OSError:
+    asks = _asks()
+    if asks is None:
         st.error("Nobody can sign in here: the file secrets.toml cannot be read. Whoever runs this server has to mend it.")
         st.stop()
-    if st.user.to_dict().get("is_logged_in") is not True:
+    if asks and st.user.to_dict().get("is_logged_in") is not True:
         st.markdown("### GAN Playground")
         st.button("Sign in", icon=":material/login:", type="primary", on_click=st.login)
         st.stop()

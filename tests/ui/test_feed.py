@@ -263,7 +263,7 @@ def test_what_is_not_there_takes_no_room(run):
     shared.get(("run",), lambda: ("1", lambda: b"message"))
     with pytest.raises(RunError):
         shared.get(("another",), lambda: engine.runner().store.get("another"))
-    assert list(shared._making) == [("run",)]
+    assert list(shared._found) == [("run",)]
 
 
 def test_only_so_many_messages_are_kept(monkeypatch):
